@@ -1,0 +1,1 @@
+//! RPC over a simulated network that loses, delays, reorders and cuts.

@@ -1,0 +1,1 @@
+//! Raft: a pure consensus core and the blocking driver around it.

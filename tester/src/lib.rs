@@ -1,0 +1,1 @@
+//! Clusters, faults, histories and checks for the tests of the labs.
