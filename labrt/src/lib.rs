@@ -1,1 +1,86 @@
-//! Tasks, time, locks, channels, randomness and disk: one blocking API on OS threads and in a deterministic simulation.
+//! Tasks, time, locks, channels, randomness and disk: one blocking API on two back ends.
+//!
+//! Code written against this crate looks like ordinary threaded code and runs in two ways:
+//!
+//! ```text
+//!                     spawn · sleep · now · Mutex · Condvar · channel · oneshot · rng · Node · Persister
+//!                                        │
+//!                  outside sim::run      │      inside sim::run
+//!             ┌──────────────────────────┴───────────────────────────┐
+//!             ▼                                                      ▼
+//!   threads: OS threads, wall clock,               sim: one OS thread, a coroutine per task,
+//!   the system's entropy, crossbeam                virtual clock, one seed; every run repeatable
+//! ```
+//!
+//! Which of the two is decided by where the code runs, call by call: no feature, no type parameter, one build. Objects must not
+//! be carried from one side to the other while in use.
+//!
+//! # What a task may use
+//! Whatever waits, reads the clock, or draws a random number must come from here; a real lock held over a wait, a real clock or a
+//! `HashMap`'s order would make a seed worthless. `docs/DETERMINISM.md` has the whole list, and the workspace's `clippy.toml`
+//! enforces it.
+//!
+//! # Switch points
+//! In a simulation another task can get its turn at: taking a lock (always when it is held, now and then when it is free),
+//! channel operations that wait, [`sleep`], [`yield_now`], [`JoinHandle::join`], and [`Persister`] writes. A node can be
+//! [crashed](Node::crash) while its tasks stand at any of them.
+//!
+//! # Failures are reports
+//! A simulated run that cannot go on is stopped and [explained](sim::Failure): deadlock, livelock, a task that never yields, a
+//! panicking task, too much virtual time, a broken invariant.
+//!
+//! # Example
+//! ```
+//! use std::time::Duration;
+//!
+//! fn ping_pong() -> u64 {
+//!     let (to_pong, pings) = labrt::channel::bounded(0);
+//!     let (to_ping, pongs) = labrt::channel::bounded(0);
+//!     let pong = labrt::spawn(move || {
+//!         for number in pings.iter() {
+//!             labrt::sleep(Duration::from_millis(10));
+//!             to_ping.send(number + 1).unwrap();
+//!         }
+//!     });
+//!     let mut number = 0_u64;
+//!     for _ in 0..3 {
+//!         to_pong.send(number).unwrap();
+//!         number = pongs.recv().unwrap();
+//!     }
+//!     drop(to_pong);
+//!     pong.join().unwrap();
+//!     number
+//! }
+//!
+//! assert_eq!(ping_pong(), 3); // on threads
+//! let run = labrt::sim::run(labrt::sim::Config::new(7), ping_pong); // simulated
+//! assert_eq!(run.result.unwrap(), 3);
+//! assert_eq!(run.report.virtual_time, Duration::from_millis(30));
+//! ```
+//!
+//! # Left out on purpose
+//! Async, thread-locals per task, scoped tasks, read-write locks, priorities.
+#![deny(unsafe_code)] // allowed in sim/coroutine.rs only
+
+pub mod channel;
+mod disk;
+mod node;
+pub mod oneshot;
+mod rng;
+pub mod sim;
+mod sync;
+mod task;
+mod threads;
+mod time;
+
+pub use disk::{Persister, StoredSnapshot, Write};
+pub use node::{CrashError, Node};
+pub use rng::{Rng, random_bool, random_range, random_u64, rng};
+pub use sync::{Condvar, Mutex, MutexGuard};
+pub use task::{JoinError, JoinHandle, spawn, spawn_named, yield_now};
+pub use time::{Instant, after, now, sleep, sleep_until};
+
+/// Whether the calling code runs in a simulation.
+pub fn is_simulated() -> bool {
+    sim::context() != sim::Context::Threads
+}

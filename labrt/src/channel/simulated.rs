@@ -1,0 +1,294 @@
+//! A channel between simulated tasks.
+//!
+//! The queue holds what was sent and not yet received. In a rendezvous channel its entries belong to senders that still wait; a
+//! sender that is killed takes its entry back.
+
+use std::collections::VecDeque;
+
+use parking_lot::Mutex;
+
+use super::{RecvTimeoutError, SendError, TryRecvError, TrySendError};
+use crate::sim::{self, Place, Wait, Waiter};
+
+pub(super) struct Channel<T> {
+    /// `None`: unbounded. `Some(0)`: rendezvous.
+    capacity: Option<usize>,
+    state: Mutex<State<T>>,
+}
+
+struct State<T> {
+    queue: VecDeque<(u64, T)>,
+    /// Number of the next value sent.
+    next: u64,
+    senders: usize,
+    receivers: usize,
+    /// Receivers that wait in `recv`, and those that wait in a select.
+    receiving: Vec<Waiter>,
+    selecting: Vec<Waiter>,
+    /// Senders that wait for room, or for their value to be received.
+    sending: Vec<Waiter>,
+}
+
+impl<T> State<T> {
+    fn wake_receiver(&mut self) {
+        sim::with(|world| {
+            world.wake_one(&mut self.receiving);
+            world.wake_all(&mut self.selecting);
+        });
+    }
+
+    fn push(&mut self, value: T) -> u64 {
+        let ticket = self.next;
+        self.next += 1;
+        self.queue.push_back((ticket, value));
+        self.wake_receiver();
+        ticket
+    }
+
+    fn holds(&self, ticket: u64) -> bool {
+        // Values leave in order, except those taken back.
+        self.queue.iter().any(|(number, _)| *number == ticket)
+    }
+}
+
+impl<T> Channel<T> {
+    pub(super) fn new(capacity: Option<usize>) -> Channel<T> {
+        Channel {
+            capacity,
+            state: Mutex::new(State {
+                queue: VecDeque::new(),
+                next: 0,
+                senders: 1,
+                receivers: 1,
+                receiving: Vec::new(),
+                selecting: Vec::new(),
+                sending: Vec::new(),
+            }),
+        }
+    }
+
+    pub(super) fn send(&self, value: T, at: Place) -> Result<(), SendError<T>> {
+        if self.capacity == Some(0) {
+            return self.send_rendezvous(value, at);
+        }
+        loop {
+            {
+                let mut state = self.state.lock();
+                if state.receivers == 0 {
+                    drop(state);
+                    return self.refused(value);
+                }
+                if self.capacity.is_none_or(|capacity| state.queue.len() < capacity) {
+                    state.push(value);
+                    return Ok(());
+                }
+            }
+            if !sim::may_block() {
+                return Ok(()); // a dying task's value is lost with it
+            }
+            self.wait_to_send(at);
+        }
+    }
+
+    /// What a send without receivers comes to: an error, unless the sender is dying and its destructor might unwrap it.
+    fn refused(&self, value: T) -> Result<(), SendError<T>> {
+        if std::thread::panicking() {
+            return Ok(());
+        }
+        Err(SendError(value))
+    }
+
+    fn wait_to_send(&self, at: Place) {
+        let waiter = sim::with(|world| world.prepare());
+        self.state.lock().sending.push(waiter);
+        sim::block(waiter, Wait::Send, at, None);
+    }
+
+    fn send_rendezvous(&self, value: T, at: Place) -> Result<(), SendError<T>> {
+        let mut state = self.state.lock();
+        if state.receivers == 0 {
+            drop(state);
+            return self.refused(value);
+        }
+        if std::thread::panicking() {
+            return Ok(()); // a dying task cannot wait for its receiver
+        }
+        let ticket = state.push(value);
+        drop(state);
+        let taken_back = TakeBack { channel: self, ticket };
+        loop {
+            let mut state = self.state.lock();
+            if !state.holds(ticket) {
+                drop(state);
+                std::mem::forget(taken_back);
+                return Ok(());
+            }
+            if state.receivers == 0 {
+                let value = take(&mut state.queue, ticket);
+                drop(state);
+                std::mem::forget(taken_back);
+                return match value {
+                    Some(value) => self.refused(value),
+                    None => Ok(()),
+                };
+            }
+            drop(state);
+            if !sim::may_block() {
+                return Ok(());
+            }
+            self.wait_to_send(at);
+        }
+    }
+
+    pub(super) fn try_send(&self, value: T) -> Result<(), TrySendError<T>> {
+        let mut state = self.state.lock();
+        if state.receivers == 0 {
+            drop(state);
+            return match self.refused(value) {
+                Ok(()) => Ok(()),
+                Err(SendError(value)) => Err(TrySendError::Disconnected(value)),
+            };
+        }
+        let room = match self.capacity {
+            None => true,
+            Some(0) => {
+                let waiting = sim::with(|world| world.count_waiting(&state.receiving));
+                waiting > state.queue.len()
+            }
+            Some(capacity) => state.queue.len() < capacity,
+        };
+        if !room {
+            drop(state);
+            return Err(TrySendError::Full(value));
+        }
+        state.push(value);
+        Ok(())
+    }
+
+    pub(super) fn try_recv(&self) -> Result<T, TryRecvError> {
+        let mut state = self.state.lock();
+        match state.queue.pop_front() {
+            Some((_, value)) => {
+                if !state.sending.is_empty() {
+                    sim::with(|world| {
+                        if self.capacity == Some(0) {
+                            world.wake_all(&mut state.sending);
+                        } else {
+                            world.wake_one(&mut state.sending);
+                        }
+                    });
+                }
+                Ok(value)
+            }
+            None if state.senders == 0 => Err(TryRecvError::Disconnected),
+            None => Err(TryRecvError::Empty),
+        }
+    }
+
+    pub(super) fn recv(&self, deadline: Option<u64>, at: Place) -> Result<T, RecvTimeoutError> {
+        loop {
+            match self.try_recv() {
+                Ok(value) => return Ok(value),
+                Err(TryRecvError::Disconnected) => return Err(RecvTimeoutError::Disconnected),
+                Err(TryRecvError::Empty) => {}
+            }
+            if !sim::may_block() {
+                return Err(RecvTimeoutError::Disconnected);
+            }
+            let waiter = sim::with(|world| world.prepare());
+            self.state.lock().receiving.push(waiter);
+            let pass_on = PassOn(self);
+            let timed_out = sim::block(waiter, Wait::Receive, at, deadline);
+            std::mem::forget(pass_on);
+            if timed_out {
+                self.state.lock().receiving.retain(|other| *other != waiter);
+                return self.try_recv().map_err(|error| match error {
+                    TryRecvError::Empty => RecvTimeoutError::Timeout,
+                    TryRecvError::Disconnected => RecvTimeoutError::Disconnected,
+                });
+            }
+        }
+    }
+
+    pub(super) fn len(&self) -> usize {
+        if self.capacity == Some(0) { 0 } else { self.state.lock().queue.len() }
+    }
+
+    /// Whether a receive would not wait.
+    pub(super) fn is_ready(&self) -> bool {
+        let state = self.state.lock();
+        !state.queue.is_empty() || state.senders == 0
+    }
+
+    pub(super) fn add_selecting(&self, waiter: Waiter) {
+        self.state.lock().selecting.push(waiter);
+    }
+
+    pub(super) fn remove_selecting(&self, waiter: Waiter) {
+        self.state.lock().selecting.retain(|other| *other != waiter);
+    }
+
+    pub(super) fn sender_added(&self) {
+        self.state.lock().senders += 1;
+    }
+
+    pub(super) fn receiver_added(&self) {
+        self.state.lock().receivers += 1;
+    }
+
+    pub(super) fn sender_gone(&self) {
+        let mut state = self.state.lock();
+        state.senders -= 1;
+        if state.senders == 0 && sim::context() != sim::Context::Threads {
+            sim::with(|world| {
+                world.wake_all(&mut state.receiving);
+                world.wake_all(&mut state.selecting);
+            });
+        }
+    }
+
+    pub(super) fn receiver_gone(&self) {
+        let mut state = self.state.lock();
+        state.receivers -= 1;
+        if state.receivers == 0 {
+            if sim::context() != sim::Context::Threads {
+                sim::with(|world| world.wake_all(&mut state.sending));
+            }
+            if self.capacity != Some(0) {
+                let lost = std::mem::take(&mut state.queue);
+                drop(state);
+                drop(lost); // outside the lock: destructors are somebody else's code
+            }
+        }
+    }
+}
+
+fn take<T>(queue: &mut VecDeque<(u64, T)>, ticket: u64) -> Option<T> {
+    let at = queue.iter().position(|(number, _)| *number == ticket)?;
+    queue.remove(at).map(|(_, value)| value)
+}
+
+/// Takes the value of a killed rendezvous sender back.
+struct TakeBack<'a, T> {
+    channel: &'a Channel<T>,
+    ticket: u64,
+}
+
+impl<T> Drop for TakeBack<'_, T> {
+    fn drop(&mut self) {
+        let value = take(&mut self.channel.state.lock().queue, self.ticket);
+        drop(value);
+    }
+}
+
+/// A receiver that is killed may just have been woken for a value: it wakes another instead.
+struct PassOn<'a, T>(&'a Channel<T>);
+
+impl<T> Drop for PassOn<'_, T> {
+    fn drop(&mut self) {
+        let mut state = self.0.state.lock();
+        if !state.queue.is_empty() {
+            state.wake_receiver();
+        }
+    }
+}

@@ -1,0 +1,190 @@
+//! A node's disk: bytes that outlive a crash.
+//!
+//! The course's `Persister` keeps two byte strings, the Raft state and the snapshot, and replaces both at every save: appending
+//! one log entry costs the whole log. This one keeps the Raft state in two parts, a short *header* and a list of *records* (one a log
+//! entry), so that a [`Write`] costs what it changes. The course's names give the view it expects: the Raft state is the header
+//! followed by all records.
+//!
+//! A [`Write`] is atomic. Whoever needs two writes (a snapshot, then the shorter log) may crash between them.
+
+use std::collections::VecDeque;
+use std::fmt;
+use std::sync::Arc;
+
+use parking_lot::Mutex;
+
+use crate::sim::{self, Context};
+
+/// A disk. Clones are handles to the same disk; [`copy`](Persister::copy) makes another one.
+#[derive(Clone, Default)]
+pub struct Persister {
+    disk: Arc<Mutex<Disk>>,
+}
+
+#[derive(Clone, Default)]
+struct Disk {
+    header: Vec<u8>,
+    records: VecDeque<Arc<[u8]>>,
+    /// Bytes in `records`.
+    record_bytes: usize,
+    snapshot: Option<StoredSnapshot>,
+}
+
+/// A snapshot as it lies on the disk.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct StoredSnapshot {
+    /// What Raft must know of it (which entry it ends with). Not counted as part of the Raft state.
+    pub meta: Vec<u8>,
+    /// What the service put into it.
+    pub data: Arc<[u8]>,
+}
+
+/// One atomic change of a disk. Its parts are applied in the order of the fields; the default changes nothing.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+#[must_use = "a write that is dropped never reaches the disk"]
+pub struct Write {
+    /// Replaces the header.
+    pub header: Option<Vec<u8>>,
+    /// Keeps only this many of the first records.
+    pub keep_records: Option<usize>,
+    /// Drops this many of the first records.
+    pub drop_front: usize,
+    /// Adds records at the end.
+    pub append: Vec<Arc<[u8]>>,
+    /// Replaces the snapshot.
+    pub snapshot: Option<StoredSnapshot>,
+}
+
+impl Persister {
+    /// An empty disk.
+    pub fn new() -> Persister {
+        Persister::default()
+    }
+
+    /// Another disk with the same content: what later happens to one does not touch the other.
+    pub fn copy(&self) -> Persister {
+        Persister { disk: Arc::new(Mutex::new(self.disk.lock().clone())) }
+    }
+
+    /// Carries out `write`, all of it or, if the node is crashed first, nothing. A switch point before and after.
+    pub fn write(&self, write: Write) {
+        switch_point();
+        let replaced = {
+            let mut disk = self.disk.lock();
+            disk.apply(write)
+        };
+        drop(replaced);
+        switch_point();
+    }
+
+    /// Replaces Raft state and snapshot together; no snapshot erases a stored one (the course's `Save`).
+    pub fn save(&self, raft_state: Vec<u8>, snapshot: Option<Vec<u8>>) {
+        switch_point();
+        *self.disk.lock() = Disk {
+            header: raft_state,
+            snapshot: snapshot.map(|data| StoredSnapshot { meta: Vec::new(), data: data.into() }),
+            ..Disk::default()
+        };
+        switch_point();
+    }
+
+    /// The Raft state: header and records. Empty if nothing was saved.
+    pub fn read_raft_state(&self) -> Vec<u8> {
+        let disk = self.disk.lock();
+        let mut state = Vec::with_capacity(disk.raft_state_size());
+        state.extend_from_slice(&disk.header);
+        for record in &disk.records {
+            state.extend_from_slice(record);
+        }
+        state
+    }
+
+    /// The snapshot's data. Empty if there is none.
+    pub fn read_snapshot(&self) -> Vec<u8> {
+        self.disk.lock().snapshot.as_ref().map_or_else(Vec::new, |snapshot| snapshot.data.to_vec())
+    }
+
+    /// Bytes of the Raft state, which is what `max_raft_state` limits.
+    pub fn raft_state_size(&self) -> usize {
+        self.disk.lock().raft_state_size()
+    }
+
+    /// Bytes of the snapshot's data.
+    pub fn snapshot_size(&self) -> usize {
+        self.disk.lock().snapshot.as_ref().map_or(0, |snapshot| snapshot.data.len())
+    }
+
+    /// The header.
+    pub fn header(&self) -> Vec<u8> {
+        self.disk.lock().header.clone()
+    }
+
+    /// Looks at the header without copying it.
+    pub fn with_header<R>(&self, look: impl FnOnce(&[u8]) -> R) -> R {
+        look(&self.disk.lock().header)
+    }
+
+    /// All records, in order.
+    pub fn records(&self) -> Vec<Arc<[u8]>> {
+        self.disk.lock().records.iter().cloned().collect()
+    }
+
+    /// How many records there are.
+    pub fn record_count(&self) -> usize {
+        self.disk.lock().records.len()
+    }
+
+    /// The snapshot with what Raft knows of it.
+    pub fn stored_snapshot(&self) -> Option<StoredSnapshot> {
+        self.disk.lock().snapshot.clone()
+    }
+}
+
+impl Disk {
+    fn raft_state_size(&self) -> usize {
+        self.header.len() + self.record_bytes
+    }
+
+    /// Applies a write; returns what it replaced, to be dropped outside the lock.
+    fn apply(&mut self, write: Write) -> Option<StoredSnapshot> {
+        if let Some(header) = write.header {
+            self.header = header;
+        }
+        if let Some(keep) = write.keep_records {
+            while self.records.len() > keep {
+                let cut = self.records.pop_back().expect("longer than what to keep");
+                self.record_bytes -= cut.len();
+            }
+        }
+        for _ in 0..write.drop_front {
+            let Some(trimmed) = self.records.pop_front() else { break };
+            self.record_bytes -= trimmed.len();
+        }
+        for record in write.append {
+            self.record_bytes += record.len();
+            self.records.push_back(record);
+        }
+        match write.snapshot {
+            Some(snapshot) => self.snapshot.replace(snapshot),
+            None => None,
+        }
+    }
+}
+
+fn switch_point() {
+    if sim::context() != Context::Threads {
+        sim::switch_point();
+    }
+}
+
+impl fmt::Debug for Persister {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let disk = self.disk.lock();
+        f.debug_struct("Persister")
+            .field("header", &disk.header.len())
+            .field("records", &disk.records.len())
+            .field("raft_state_size", &disk.raft_state_size())
+            .field("snapshot", &disk.snapshot.as_ref().map(|snapshot| snapshot.data.len()))
+            .finish()
+    }
+}

@@ -1,0 +1,189 @@
+//! Nodes: groups of tasks that live and die together, as the processes of one machine do.
+
+use std::cell::RefCell;
+use std::fmt;
+use std::panic::Location;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use crate::sim::{self, Context};
+use crate::task::{self, JoinHandle};
+
+/// A group of tasks, usually one server. Cheap to clone.
+///
+/// Tasks spawned by a task belong to its node. The first task of a simulation belongs to a node called `test`; threads that no
+/// node has started, to one called `main`.
+#[derive(Clone)]
+pub struct Node {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    name: Arc<str>,
+    /// Index among the nodes of the simulation.
+    number: u32,
+    /// Tasks that run on threads.
+    live: AtomicUsize,
+}
+
+/// Why a node could not be crashed.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum CrashError {
+    /// OS threads cannot be stopped where they stand. Shut the node down politely instead.
+    #[error("only simulated nodes can be crashed: ask this one's services to shut down")]
+    NotSimulated,
+}
+
+thread_local! {
+    /// The node that [`Node::enter`], or the start of this thread's task, has set. Not used for simulated tasks except inside
+    /// `enter`, which restores it before it returns or unwinds.
+    static ENTERED: RefCell<Option<Node>> = const { RefCell::new(None) };
+}
+
+impl Node {
+    /// A node without tasks.
+    pub fn new(name: impl Into<Arc<str>>) -> Node {
+        let name = name.into();
+        let number = match sim::context() {
+            Context::Threads => 0,
+            _ => sim::with(|world| world.add_node(Arc::clone(&name))),
+        };
+        Node { inner: Arc::new(Inner { name, number, live: AtomicUsize::new(0) }) }
+    }
+
+    /// The node of the calling task.
+    pub fn current() -> Node {
+        if sim::context() != Context::Threads {
+            let (number, name) = sim::with(|world| {
+                let number = world.node_of_running();
+                (number, world.node_name(number))
+            });
+            return Node { inner: Arc::new(Inner { name, number, live: AtomicUsize::new(0) }) };
+        }
+        let entered = ENTERED.with(|cell| cell.borrow().clone());
+        entered.unwrap_or_else(|| Node::new("main"))
+    }
+
+    /// The name it was given.
+    pub fn name(&self) -> &str {
+        &self.inner.name
+    }
+
+    pub(crate) fn number(&self) -> u32 {
+        self.inner.number
+    }
+
+    /// Starts a task on this node. On a crashed node, and at the end of a run, it never runs.
+    #[track_caller]
+    pub fn spawn<F, T>(&self, name: &'static str, body: F) -> JoinHandle<T>
+    where
+        F: FnOnce() -> T + Send + 'static,
+        T: Send + 'static,
+    {
+        task::spawn_on(self, name, Location::caller(), body)
+    }
+
+    /// Like [`spawn`](Node::spawn), for tasks nobody waits for: cheaper by an allocation.
+    #[track_caller]
+    pub fn spawn_detached(&self, name: &'static str, body: impl FnOnce() + Send + 'static) {
+        task::spawn_detached_on(self, name, Location::caller(), body);
+    }
+
+    /// Runs `body` here and now, with this node as the current one: tasks it spawns belong to the node.
+    pub fn enter<R>(&self, body: impl FnOnce() -> R) -> R {
+        let _restore = Restore::set(self);
+        body()
+    }
+
+    /// Stops the node as a power cut would: its tasks end where they stand, between two switch points; their destructors run,
+    /// nothing else of theirs does. Tasks spawned on it later never run. The calling task too ends here if it belongs to the node.
+    ///
+    /// # Errors
+    /// [`CrashError::NotSimulated`] on threads, where nothing has happened.
+    pub fn crash(&self) -> Result<(), CrashError> {
+        match sim::context() {
+            Context::Threads => Err(CrashError::NotSimulated),
+            _ => {
+                sim::crash_node(self.inner.number);
+                Ok(())
+            }
+        }
+    }
+
+    /// Whether it was crashed.
+    pub fn is_crashed(&self) -> bool {
+        match sim::context() {
+            Context::Threads => false,
+            _ => sim::with(|world| world.is_crashed(self.inner.number)),
+        }
+    }
+
+    /// How many of its tasks have not ended. On threads, those started through this handle or its clones.
+    pub fn live_tasks(&self) -> usize {
+        match sim::context() {
+            Context::Threads => self.inner.live.load(Ordering::Acquire),
+            _ => sim::with(|world| world.live_tasks(self.inner.number)),
+        }
+    }
+
+    /// Runs a task of this node on the present OS thread.
+    pub(crate) fn run_thread_task(self, body: impl FnOnce()) {
+        struct Leave(Arc<Inner>);
+        impl Drop for Leave {
+            fn drop(&mut self) {
+                self.0.live.fetch_sub(1, Ordering::AcqRel);
+            }
+        }
+        let _leave = Leave(Arc::clone(&self.inner));
+        let _restore = Restore::set(&self);
+        body();
+    }
+
+    pub(crate) fn count_thread_task(&self) {
+        self.inner.live.fetch_add(1, Ordering::AcqRel);
+    }
+}
+
+impl fmt::Debug for Node {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Node({})", self.name())
+    }
+}
+
+/// Puts the current node back when it goes.
+enum Restore {
+    Thread(Option<Node>),
+    Task(u32),
+    Nothing,
+}
+
+impl Restore {
+    fn set(node: &Node) -> Restore {
+        match sim::context() {
+            Context::Threads => {
+                Restore::Thread(ENTERED.with(|cell| cell.replace(Some(node.clone()))))
+            }
+            Context::Task => {
+                Restore::Task(sim::with(|world| world.set_spawn_node(node.inner.number)))
+            }
+            Context::Scheduler => Restore::Nothing,
+        }
+    }
+}
+
+impl Drop for Restore {
+    fn drop(&mut self) {
+        match self {
+            Restore::Thread(previous) => {
+                let previous = previous.take();
+                drop(ENTERED.with(|cell| cell.replace(previous)));
+            }
+            Restore::Task(previous) => {
+                let previous = *previous;
+                sim::with(|world| world.set_spawn_node(previous));
+            }
+            Restore::Nothing => {}
+        }
+    }
+}

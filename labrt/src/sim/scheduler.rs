@@ -1,0 +1,417 @@
+//! The loop that runs a simulation, and the ways a task gives up the processor.
+//!
+//! How a task dies: the scheduler marks it as dying and resumes it; [`block`] then raises [`Killed`] in it with
+//! `resume_unwind` (no panic hook runs), destructors run as the stack unwinds, and the bottom of the stack catches it.
+//! While a task unwinds it must not suspend itself, because the count of panics is the OS thread's and would be seen by the
+//! others: every blocking call checks [`may_block`] first and otherwise returns at once. A task that swallows the kill,
+//! loops over blocking calls in a destructor, or needs a lock that somebody else holds, is given up: its stack is leaked
+//! and it is named in the report.
+
+use std::cell::Cell;
+use std::panic::{self, AssertUnwindSafe, Location, PanicHookInfo};
+use std::sync::{Arc, Once};
+use std::time::Duration;
+
+use parking_lot::Mutex;
+
+use super::coroutine::{self, Coroutine, Outcome};
+use super::failure::{Failure, FailureKind};
+use super::watchdog::Progress;
+use super::world::{self, Context, Next, Place, Wait, Waiter, World, context, with};
+use super::{Config, Report, Run};
+
+/// What unwinds a killed task.
+struct Killed;
+
+/// What unwinds a task that reported a broken invariant.
+pub(super) struct Stopped;
+
+/// Runs `body` as the root task of a simulation and returns when it returns or the run fails.
+///
+/// Tasks that are still there when the root task returns are killed. The calling thread only waits; the simulation has an
+/// OS thread of its own, which is left behind if a task never gives the processor back ([`FailureKind::Runaway`]).
+///
+/// ```
+/// use std::time::Duration;
+/// use labrt::sim;
+///
+/// let run = sim::run(sim::Config::new(1), || {
+///     labrt::sleep(Duration::from_secs(60));
+///     labrt::now().as_nanos()
+/// });
+/// assert_eq!(run.result.unwrap(), 60_000_000_000);
+/// ```
+pub fn run<T: Send + 'static>(config: Config, body: impl FnOnce() -> T + Send + 'static) -> Run<T> {
+    if context() != Context::Threads {
+        let failure = setup_failure(&config, "a simulation cannot be run inside another one");
+        return Run { result: Err(failure), report: Report::default() };
+    }
+    install_hook();
+    coroutine::report_stack_overflows();
+    let progress = Arc::new(Progress::new());
+    let (done, outcome) = crossbeam_channel::bounded(1);
+    let watched = Arc::clone(&progress);
+    let thread_config = config.clone();
+    let simulation = move || {
+        let run = simulate(thread_config, watched, body);
+        let _ = done.send(run);
+    };
+    if let Err(error) = crate::threads::start_os_thread(format!("sim-{}", config.seed), simulation)
+    {
+        let failure = setup_failure(&config, &format!("no thread for the simulation: {error}"));
+        return Run { result: Err(failure), report: Report::default() };
+    }
+    let step = (config.runaway / 8).max(Duration::from_millis(1));
+    let mut pulse = progress.pulse();
+    let mut still = Duration::ZERO;
+    loop {
+        match outcome.recv_timeout(step) {
+            Ok(run) => return run,
+            Err(crossbeam_channel::RecvTimeoutError::Disconnected) => {
+                let failure =
+                    setup_failure(&config, "the simulation's thread ended without a result");
+                return Run { result: Err(failure), report: Report::default() };
+            }
+            Err(crossbeam_channel::RecvTimeoutError::Timeout) => {
+                let now = progress.pulse();
+                still = if now == pulse { still + step } else { Duration::ZERO };
+                pulse = now;
+                if still >= config.runaway {
+                    return runaway(&config, &progress);
+                }
+            }
+        }
+    }
+}
+
+fn setup_failure(config: &Config, message: &str) -> Failure {
+    Failure {
+        kind: FailureKind::Setup,
+        seed: config.seed,
+        at: Duration::ZERO,
+        task: None,
+        message: message.to_owned(),
+        tasks: Vec::new(),
+    }
+}
+
+fn runaway<T>(config: &Config, progress: &Progress) -> Run<T> {
+    let mut failure = setup_failure(
+        config,
+        &format!(
+            "it has kept the processor for {:?} of wall clock: an endless loop, or a lock that is not labrt's held by \
+             another task",
+            config.runaway
+        ),
+    );
+    failure.kind = FailureKind::Runaway;
+    failure.task = Some(progress.describe_running());
+    Run { result: Err(failure), report: Report { seed: config.seed, ..Report::default() } }
+}
+
+/// The life of one simulation, on its own OS thread.
+fn simulate<T: Send + 'static>(
+    config: Config,
+    progress: Arc<Progress>,
+    body: impl FnOnce() -> T + Send + 'static,
+) -> Run<T> {
+    world::install(Some(Box::new(World::new(config, progress))));
+    world::set_context(Context::Scheduler);
+    let result: Arc<Mutex<Option<T>>> = Arc::default();
+    let node = crate::node::Node::new("test");
+    let slot = Arc::clone(&result);
+    let root = move || {
+        let value = body();
+        *slot.lock() = Some(value);
+        with(|world| world.root_done = true);
+    };
+    spawn_task(node.number(), "root", Location::caller(), root);
+    drop(node);
+    drive();
+    let locals = with(|world| {
+        world.ending = true;
+        world.take_locals()
+    });
+    bury(None);
+    drop(locals);
+    // Callbacks own what they were given, possibly more callbacks; dropping is the only code of theirs that still runs.
+    loop {
+        let callbacks = with(|world| world.take_callbacks());
+        if callbacks.is_empty() {
+            break;
+        }
+        drop(callbacks);
+    }
+    world::set_context(Context::Threads);
+    let mut world = world::install(None).expect("the world is there until here");
+    coroutine::return_stacks();
+    let report = Report {
+        seed: world.seed(),
+        trace_hash: world.trace.hash(),
+        virtual_time: Duration::from_nanos(world.now()),
+        switches: world.switches,
+        messages: world.trace.messages,
+        leaked: std::mem::take(&mut world.leaked),
+        events: world.trace.take_events(),
+    };
+    let failure = world.failure.take();
+    let value = result.lock().take();
+    let result = match (failure, value) {
+        (Some(failure), _) => Err(failure),
+        (None, Some(value)) => Ok(value),
+        (None, None) => {
+            Err(setup_failure(&Config::new(report.seed), "the node of the root task was crashed"))
+        }
+    };
+    Run { result, report }
+}
+
+/// The scheduler loop: until the root task has returned or the run has failed.
+fn drive() {
+    loop {
+        match with(|world| world.next()) {
+            Next::Run(slot, coroutine) => resume(slot, coroutine),
+            Next::Call(callback) => call(callback),
+            Next::Bury(node) => bury(Some(node)),
+            Next::Stop => return,
+        }
+    }
+}
+
+fn resume(slot: u32, mut coroutine: Coroutine) {
+    world::set_context(Context::Task);
+    let outcome = coroutine.resume();
+    world::set_context(Context::Scheduler);
+    match outcome {
+        Outcome::Suspended => {
+            if let Some(stuck) = with(|world| world.suspended(slot, coroutine)) {
+                with(|world| world.finished(slot));
+                stuck.leak();
+            }
+        }
+        Outcome::Finished => {
+            with(|world| world.finished(slot));
+            coroutine.recycle();
+        }
+    }
+}
+
+fn call(callback: world::Callback) {
+    if panic::catch_unwind(AssertUnwindSafe(callback)).is_err() {
+        let message = take_panic();
+        with(|world| world.fail(FailureKind::TaskPanic, format!("in a timer callback: {message}")));
+    }
+}
+
+/// Kills all tasks of `node`, or all there are.
+fn bury(node: Option<u32>) {
+    while let Some((slot, coroutine)) = with(|world| world.next_victim(node)) {
+        resume(slot, coroutine);
+    }
+}
+
+// ---- spawning ---------------------------------------------------------------------------------------------------------
+
+/// Starts a task; returns its slot and number, or `None` if it will never run (its node has crashed, or the run ends).
+pub(crate) fn spawn_task(
+    node: u32,
+    name: &'static str,
+    spawned: Place,
+    body: impl FnOnce() + Send + 'static,
+) -> Option<(u32, u64)> {
+    let stack_size = with(|world| world.accepts(node).then(|| world.stack_size()))?;
+    // The frames below this one are few; a larger stack than asked for costs nothing, the root task gets the same.
+    let coroutine = Coroutine::new(stack_size, move || bottom(body));
+    Some(with(|world| world.add_task(node, name, spawned, coroutine)))
+}
+
+/// The lowest frame of every task: what unwinds ends here.
+fn bottom(body: impl FnOnce()) {
+    let body = move || {
+        if with(|world| world.dying_at_birth()) {
+            drop(body); // killed before it ever ran: what it captured is dropped, on its own stack
+        } else {
+            body();
+        }
+    };
+    let Err(payload) = panic::catch_unwind(AssertUnwindSafe(body)) else { return };
+    if payload.is::<Killed>() || payload.is::<Stopped>() {
+        return;
+    }
+    let message = take_panic();
+    with(|world| world.fail(FailureKind::TaskPanic, message));
+    // The payload's destructor is code of a user as well.
+    let _ = panic::catch_unwind(AssertUnwindSafe(move || drop(payload)));
+}
+
+// ---- giving up the processor ------------------------------------------------------------------------------------------
+
+/// Whether the running code may wait. When it may not (a task that unwinds), the blocking call returns at once.
+///
+/// # Panics
+/// In a timer callback, which has no stack to wait on. A task that was killed is unwound from here.
+#[inline]
+pub(crate) fn may_block() -> bool {
+    match context() {
+        Context::Task => {
+            if is_unwinding() {
+                if with(|world| world.refuse()) {
+                    give_up();
+                }
+                return false;
+            }
+            if with(|world| world.is_dying()) {
+                die();
+            }
+            true
+        }
+        Context::Scheduler => {
+            if with(|world| world.ending) {
+                return false; // destructors of what a run left behind
+            }
+            panic!("a timer callback may not block");
+        }
+        Context::Threads => true,
+    }
+}
+
+#[inline]
+fn is_unwinding() -> bool {
+    std::thread::panicking()
+        && with(|world| !world.panicking_lies() || (world.is_dying() && world.kills_raised()))
+}
+
+/// Unwinds the running task, which was killed.
+#[cold]
+fn die() -> ! {
+    if with(|world| world.count_kill()) {
+        give_up();
+    }
+    panic::resume_unwind(Box::new(Killed));
+}
+
+/// Ends a task that cannot be unwound: its stack is leaked.
+#[cold]
+pub(crate) fn give_up() -> ! {
+    with(|world| world.mark_stuck());
+    coroutine::suspend();
+    unreachable!("a leaked stack is never resumed");
+}
+
+/// Suspends the running task until `waiter` is woken or virtual time reaches `deadline`. Returns whether it was the deadline.
+///
+/// The caller has asked [`may_block`], made `waiter` with [`World::prepare`], and put it where somebody will wake it.
+#[inline]
+pub(crate) fn block(waiter: Waiter, wait: Wait, at: Place, deadline: Option<u64>) -> bool {
+    with(|world| world.block(waiter, wait, at, deadline));
+    coroutine::suspend();
+    let (dying, timed_out) = with(|world| (world.is_dying(), world.timed_out()));
+    if dying {
+        die();
+    }
+    timed_out
+}
+
+/// Waits for a lock that another task holds. A ring of such waits is reported at once.
+pub(crate) fn block_on_lock(waiter: Waiter, address: usize, created: Place, at: Place) {
+    let ring = with(|world| match world.lock_ring(address) {
+        Some(ring) => {
+            world.report_ring(&ring, address, created, at);
+            true
+        }
+        None => false,
+    });
+    if ring {
+        panic::resume_unwind(Box::new(Stopped));
+    }
+    block(waiter, Wait::Lock { address, created }, at, None);
+}
+
+/// Lets another task run first, if the seed says so.
+#[inline]
+fn maybe_yield(one_in: impl FnOnce(&World) -> u32) {
+    if context() != Context::Task || std::thread::panicking() {
+        return;
+    }
+    let (yields, dying) = with(|world| {
+        let one_in = one_in(world);
+        (one_in > 0 && world.draws_yield(one_in), world.is_dying())
+    });
+    if dying {
+        die();
+    }
+    if yields {
+        reschedule();
+    }
+}
+
+/// A point where a lock is taken that may be free.
+#[inline]
+pub(crate) fn lock_point() {
+    maybe_yield(World::lock_yield);
+}
+
+/// A point that costs time in reality, such as a save: one in two lets another task run first.
+#[inline]
+pub(crate) fn switch_point() {
+    maybe_yield(|_| 2);
+}
+
+/// Lets other ready tasks run.
+pub(crate) fn yield_now() {
+    if may_block() {
+        reschedule();
+    }
+}
+
+fn reschedule() {
+    with(|world| world.yield_running());
+    coroutine::suspend();
+    if with(|world| world.is_dying()) {
+        die();
+    }
+}
+
+/// Crashes a node: its tasks are unwound before anything else runs. The caller, if it belongs to the node, with them.
+pub(crate) fn crash_node(node: u32) {
+    with(|world| world.crash(node));
+    if context() == Context::Task && may_block() {
+        reschedule();
+    }
+}
+
+// ---- panics -----------------------------------------------------------------------------------------------------------
+
+thread_local! {
+    /// What the last panic of this OS thread said, kept by the hook for the report.
+    static PANIC: Cell<Option<String>> = const { Cell::new(None) };
+}
+
+fn take_panic() -> String {
+    PANIC.with(Cell::take).unwrap_or_else(|| "a panic without a message".into())
+}
+
+/// Makes panics in simulated tasks part of the report instead of lines that name the wrong thread.
+fn install_hook() {
+    static INSTALL: Once = Once::new();
+    INSTALL.call_once(|| {
+        let previous = panic::take_hook();
+        panic::set_hook(Box::new(move |info| {
+            if context() == Context::Threads {
+                previous(info);
+            } else {
+                PANIC.with(|cell| cell.set(Some(describe_panic(info))));
+            }
+        }));
+    });
+}
+
+fn describe_panic(info: &PanicHookInfo<'_>) -> String {
+    let said = info.payload_as_str().unwrap_or("a panic without a message");
+    let place = info.location().map_or_else(String::new, |place| format!(" at {place}"));
+    let backtrace = std::backtrace::Backtrace::capture();
+    match backtrace.status() {
+        std::backtrace::BacktraceStatus::Captured => format!("{said}{place}\n{backtrace}"),
+        _ => format!("{said}{place}"),
+    }
+}

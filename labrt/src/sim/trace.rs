@@ -1,0 +1,89 @@
+//! What happened in a run, as one number and, on request, as a list.
+//!
+//! Every decision and every input of a run goes through here: each switch, clock move, random draw and message with its
+//! bytes. Two runs with equal hashes took the same path; when they differ, the recorded events say where first.
+
+use std::fmt;
+
+use xxhash_rust::xxh3::xxh3_64;
+
+/// One thing that happened in a run.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[non_exhaustive]
+pub enum Event {
+    /// The task with this number (in order of spawning) got the processor.
+    Switch(u64),
+    /// Virtual time moved to this many nanoseconds.
+    Clock(u64),
+    /// The code drew this number from [`rng`](crate::rng).
+    Draw(u64),
+    /// A message of this kind and with this hash of its bytes was handed to the network.
+    Message(&'static str, u64),
+    /// The task with this number was killed.
+    Kill(u64),
+    /// A timer callback ran; they are numbered in order of creation.
+    Callback(u64),
+}
+
+impl fmt::Display for Event {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Event::Switch(task) => write!(f, "switch to task #{task}"),
+            Event::Clock(nanos) => write!(f, "clock moves to {:.6} s", *nanos as f64 / 1e9),
+            Event::Draw(value) => write!(f, "random draw {value:#x}"),
+            Event::Message(kind, hash) => write!(f, "message {kind} with bytes {hash:016x}"),
+            Event::Kill(task) => write!(f, "task #{task} killed"),
+            Event::Callback(number) => write!(f, "timer callback {number}"),
+        }
+    }
+}
+
+/// The running hash, and the list of events if one was asked for.
+pub(super) struct Trace {
+    hash: u64,
+    pub(super) messages: u64,
+    events: Option<Vec<Event>>,
+}
+
+impl Trace {
+    pub(super) fn new(seed: u64, record: bool) -> Trace {
+        Trace { hash: seed ^ 0x9e37_79b9_7f4a_7c15, messages: 0, events: record.then(Vec::new) }
+    }
+
+    #[inline]
+    fn mix(&mut self, kind: u64, value: u64) {
+        // A multiplication spreads each event over the whole word, the rotation keeps the order in.
+        let word = (self.hash.rotate_left(23) ^ value).wrapping_add(kind << 56);
+        self.hash = word.wrapping_mul(0xff51_afd7_ed55_8ccd) ^ (word >> 32);
+    }
+
+    #[inline]
+    pub(super) fn push(&mut self, event: Event) {
+        match event {
+            Event::Switch(task) => self.mix(1, task),
+            Event::Clock(nanos) => self.mix(2, nanos),
+            Event::Draw(value) => self.mix(3, value),
+            Event::Message(_, hash) => self.mix(4, hash),
+            Event::Kill(task) => self.mix(5, task),
+            Event::Callback(number) => self.mix(6, number),
+        }
+        if let Some(events) = &mut self.events {
+            events.push(event);
+        }
+    }
+
+    #[inline]
+    pub(super) fn message(&mut self, kind: &'static str, bytes: &[u8]) {
+        self.messages += 1;
+        let hash = xxh3_64(bytes) ^ (kind.len() as u64);
+        self.push(Event::Message(kind, hash));
+    }
+
+    pub(super) fn hash(&self) -> u64 {
+        self.hash
+    }
+
+    pub(super) fn take_events(&mut self) -> Vec<Event> {
+        self.events.take().unwrap_or_default()
+    }
+}

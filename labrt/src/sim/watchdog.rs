@@ -1,0 +1,84 @@
+//! How a thread outside a simulation sees whether it still moves.
+//!
+//! A task that computes for ever, or blocks the one OS thread with a lock that is not ours, cannot be noticed from inside.
+//! The thread that called [`run`](super::run) therefore waits with one eye on the count of switches, and gives the run
+//! up when it stands still for too long. The stuck OS thread cannot be stopped; it is left behind.
+
+use std::panic::Location;
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+
+use parking_lot::Mutex;
+
+/// Shared between a simulation and whoever watches it.
+pub(super) struct Progress {
+    switches: AtomicU64,
+    running: AtomicU32,
+    /// Number, node, name and birthplace of the task in each slot.
+    tasks: Mutex<Vec<Known>>,
+    nodes: Mutex<Vec<String>>,
+}
+
+#[derive(Clone, Copy)]
+struct Known {
+    number: u64,
+    node: u32,
+    name: &'static str,
+    spawned: &'static Location<'static>,
+}
+
+impl Progress {
+    pub(super) fn new() -> Progress {
+        Progress {
+            switches: AtomicU64::new(0),
+            running: AtomicU32::new(u32::MAX),
+            tasks: Mutex::new(Vec::new()),
+            nodes: Mutex::new(Vec::new()),
+        }
+    }
+
+    #[inline]
+    pub(super) fn switched(&self, switches: u64, slot: u32) {
+        self.running.store(slot, Ordering::Relaxed);
+        self.switches.store(switches, Ordering::Relaxed);
+    }
+
+    pub(super) fn node_added(&self, name: &str) {
+        self.nodes.lock().push(name.to_owned());
+    }
+
+    #[inline]
+    pub(super) fn task_added(
+        &self,
+        slot: u32,
+        number: u64,
+        node: u32,
+        name: &'static str,
+        spawned: &'static Location<'static>,
+    ) {
+        let known = Known { number, node, name, spawned };
+        let mut tasks = self.tasks.lock();
+        if slot as usize == tasks.len() {
+            tasks.push(known);
+        } else {
+            tasks[slot as usize] = known;
+        }
+    }
+
+    /// A number that changes whenever a task gets the processor.
+    pub(super) fn pulse(&self) -> u64 {
+        self.switches.load(Ordering::Relaxed)
+    }
+
+    /// The task that has the processor, for a report.
+    pub(super) fn describe_running(&self) -> String {
+        let slot = self.running.load(Ordering::Relaxed);
+        match self.tasks.lock().get(slot as usize) {
+            None => "the scheduler".into(),
+            Some(task) => {
+                let nodes = self.nodes.lock();
+                let node = nodes.get(task.node as usize).map_or("-", String::as_str);
+                format!("task #{} {node}/{} (spawned at {})", task.number, task.name, task.spawned)
+            }
+        }
+    }
+}

@@ -1,0 +1,898 @@
+//! The state of one simulation: its tasks, timers, clock, random streams and trace.
+//!
+//! It lives in a thread-local of the one OS thread the simulation runs on and is only ever borrowed for a moment. The rule
+//! that keeps this sound: **no code of a user runs while the world is borrowed**, destructors included. Functions here
+//! therefore return what must be dropped or called, and the caller does it after the borrow.
+
+use std::any::{Any, TypeId};
+use std::cell::{Cell, RefCell};
+use std::collections::{BTreeMap, BinaryHeap};
+use std::panic::Location;
+use std::sync::Arc;
+use std::time::Duration;
+
+use rand::rngs::Xoshiro256PlusPlus;
+use rand::{Rng as _, SeedableRng};
+
+use super::Config;
+use super::coroutine::Coroutine;
+use super::failure::{Failure, FailureKind, TaskReport};
+use super::trace::{Event, Trace};
+use super::watchdog::Progress;
+
+/// A source line, for reports.
+pub(crate) type Place = &'static Location<'static>;
+
+/// What code this OS thread is running.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Context {
+    /// No simulation: the threads back end.
+    Threads,
+    /// The scheduler of a simulation, or a timer callback it runs.
+    Scheduler,
+    /// A simulated task.
+    Task,
+}
+
+thread_local! {
+    static CONTEXT: Cell<Context> = const { Cell::new(Context::Threads) };
+    static WORLD: RefCell<Option<Box<World>>> = const { RefCell::new(None) };
+}
+
+/// Which back end the calling code runs on, and as what.
+#[inline]
+pub(crate) fn context() -> Context {
+    CONTEXT.with(Cell::get)
+}
+
+pub(super) fn set_context(context: Context) {
+    CONTEXT.with(|cell| cell.set(context));
+}
+
+/// Borrows the world of this OS thread. `f` must not call code of a user.
+#[inline]
+pub(crate) fn with<R>(f: impl FnOnce(&mut World) -> R) -> R {
+    WORLD.with(|cell| {
+        f(cell.borrow_mut().as_mut().expect("the simulation of this thread has ended"))
+    })
+}
+
+/// Like [`with`], when there may be no world or it may be borrowed (destructors late in a run, signal handlers).
+pub(crate) fn try_peek(f: impl FnOnce(&World)) -> bool {
+    WORLD
+        .try_with(|cell| match cell.try_borrow() {
+            Ok(world) => match world.as_ref() {
+                Some(world) => {
+                    f(world);
+                    true
+                }
+                None => false,
+            },
+            Err(_) => false,
+        })
+        .unwrap_or(false)
+}
+
+pub(super) fn install(world: Option<Box<World>>) -> Option<Box<World>> {
+    WORLD.with(|cell| cell.replace(world))
+}
+
+/// A task that waits for something, at one particular wait: it goes stale as soon as that wait ends.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct Waiter {
+    slot: u32,
+    epoch: u64,
+}
+
+/// What a blocked task waits for.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Wait {
+    Lock { address: usize, created: Place },
+    Condvar,
+    Receive,
+    Send,
+    Select,
+    Answer,
+    Join { task: u64 },
+    Sleep,
+}
+
+/// A lock that a task holds.
+#[derive(Clone, Copy)]
+struct Held {
+    address: usize,
+    created: Place,
+    taken: Place,
+}
+
+#[derive(Clone, Copy)]
+enum State {
+    Runnable,
+    Running,
+    Blocked { wait: Wait, since: u64, at: Place },
+}
+
+struct Task {
+    number: u64,
+    name: &'static str,
+    node: u32,
+    /// The node of the tasks it spawns: its own, except inside `Node::enter`.
+    spawn_node: u32,
+    spawned: Place,
+    state: State,
+    /// `None` while the task runs.
+    coroutine: Option<Coroutine>,
+    /// Number of its present wait; a [`Waiter`] with another one is stale.
+    epoch: u64,
+    timed_out: bool,
+    dying: bool,
+    /// How often the kill was raised in it: more than once when the code swallows unwinding.
+    kills: u32,
+    /// Blocking calls it made while unwinding; they all return at once.
+    refused: u32,
+    /// Set when it cannot go on and cannot end either: its stack is to be leaked.
+    stuck: bool,
+    held: Vec<Held>,
+    joiners: Vec<Waiter>,
+    /// Switches to it since `recent_mark`, the value of `World::time_moves` then.
+    recent: u64,
+    recent_mark: u64,
+}
+
+pub(super) struct NodeState {
+    pub(super) name: Arc<str>,
+    pub(super) crashed: bool,
+    pub(super) live: usize,
+}
+
+#[derive(PartialEq, Eq)]
+enum Target {
+    Wake(Waiter),
+    Callback(u32),
+}
+
+struct Timer {
+    at: u64,
+    order: u64,
+    target: Target,
+}
+
+impl PartialEq for Timer {
+    fn eq(&self, other: &Timer) -> bool {
+        (self.at, self.order) == (other.at, other.order)
+    }
+}
+impl Eq for Timer {}
+impl PartialOrd for Timer {
+    fn partial_cmp(&self, other: &Timer) -> Option<std::cmp::Ordering> {
+        Some(self.cmp(other))
+    }
+}
+impl Ord for Timer {
+    /// Reversed: the heap's greatest is the timer that is due first.
+    fn cmp(&self, other: &Timer) -> std::cmp::Ordering {
+        (other.at, other.order).cmp(&(self.at, self.order))
+    }
+}
+
+pub(super) type Callback = Box<dyn FnOnce() + Send>;
+
+/// What the scheduler does next.
+pub(super) enum Next {
+    Run(u32, Coroutine),
+    Call(Callback),
+    /// Unwind the tasks of this crashed node.
+    Bury(u32),
+    /// The root task returned, or a failure was recorded.
+    Stop,
+}
+
+pub(crate) struct World {
+    config: Config,
+    now: u64,
+    tasks: Vec<Option<Task>>,
+    free: Vec<u32>,
+    runnable: Vec<u32>,
+    timers: BinaryHeap<Timer>,
+    callbacks: Vec<Option<Callback>>,
+    free_callbacks: Vec<u32>,
+    timer_order: u64,
+    next_task: u64,
+    epochs: u64,
+    scheduling: Xoshiro256PlusPlus,
+    drawing: Xoshiro256PlusPlus,
+    pub(super) trace: Trace,
+    pub(super) nodes: Vec<NodeState>,
+    crashed: Vec<u32>,
+    running: Option<u32>,
+    pub(super) switches: u64,
+    switches_here: u64,
+    time_moves: u64,
+    pub(super) root_done: bool,
+    /// No new task is started any more.
+    pub(super) ending: bool,
+    pub(super) failure: Option<Failure>,
+    pub(super) leaked: Vec<String>,
+    locals: BTreeMap<TypeId, Arc<dyn Any + Send + Sync>>,
+    progress: Arc<Progress>,
+    /// A task was leaked in mid-unwinding: `thread::panicking` no longer tells anything on this OS thread.
+    panicking_lies: bool,
+}
+
+impl World {
+    pub(super) fn new(config: Config, progress: Arc<Progress>) -> World {
+        let mut seeds = Xoshiro256PlusPlus::seed_from_u64(config.seed);
+        let trace = Trace::new(config.seed, config.record);
+        World {
+            scheduling: Xoshiro256PlusPlus::from_rng(&mut seeds),
+            drawing: Xoshiro256PlusPlus::from_rng(&mut seeds),
+            trace,
+            config,
+            now: 0,
+            tasks: Vec::new(),
+            free: Vec::new(),
+            runnable: Vec::new(),
+            timers: BinaryHeap::new(),
+            callbacks: Vec::new(),
+            free_callbacks: Vec::new(),
+            timer_order: 0,
+            next_task: 0,
+            epochs: 0,
+            nodes: Vec::new(),
+            crashed: Vec::new(),
+            running: None,
+            switches: 0,
+            switches_here: 0,
+            time_moves: 0,
+            root_done: false,
+            ending: false,
+            failure: None,
+            leaked: Vec::new(),
+            locals: BTreeMap::new(),
+            progress,
+            panicking_lies: false,
+        }
+    }
+
+    pub(crate) fn seed(&self) -> u64 {
+        self.config.seed
+    }
+
+    pub(crate) fn now(&self) -> u64 {
+        self.now
+    }
+
+    /// Node and name of the running task, for reports.
+    pub(super) fn running_names(&self) -> (&str, &'static str) {
+        match self.running.and_then(|slot| self.tasks[slot as usize].as_ref()) {
+            Some(task) => (&self.nodes[task.node as usize].name, task.name),
+            None => ("-", "scheduler"),
+        }
+    }
+
+    fn running_number(&self) -> u64 {
+        self.running
+            .and_then(|slot| self.tasks[slot as usize].as_ref())
+            .map_or(0, |task| task.number)
+    }
+
+    pub(super) fn describe_running(&self) -> Option<String> {
+        self.running.map(|slot| self.describe(slot))
+    }
+
+    fn describe(&self, slot: u32) -> String {
+        let task = self.task(slot);
+        format!("task #{} {}/{}", task.number, self.nodes[task.node as usize].name, task.name)
+    }
+
+    fn task(&self, slot: u32) -> &Task {
+        self.tasks[slot as usize].as_ref().expect("a slot in use")
+    }
+
+    fn task_mut(&mut self, slot: u32) -> &mut Task {
+        self.tasks[slot as usize].as_mut().expect("a slot in use")
+    }
+
+    fn current(&mut self) -> &mut Task {
+        let slot = self.running.expect("a task is running");
+        self.task_mut(slot)
+    }
+
+    // ---- nodes --------------------------------------------------------------------------------------------------------
+
+    pub(crate) fn add_node(&mut self, name: Arc<str>) -> u32 {
+        self.progress.node_added(&name);
+        self.nodes.push(NodeState { name, crashed: false, live: 0 });
+        (self.nodes.len() - 1) as u32
+    }
+
+    pub(crate) fn node_of_running(&self) -> u32 {
+        self.running
+            .and_then(|slot| self.tasks[slot as usize].as_ref())
+            .map_or(0, |task| task.spawn_node)
+    }
+
+    /// Sets the node of the tasks that the running task spawns; returns the one it was.
+    pub(crate) fn set_spawn_node(&mut self, node: u32) -> u32 {
+        std::mem::replace(&mut self.current().spawn_node, node)
+    }
+
+    pub(crate) fn node_name(&self, node: u32) -> Arc<str> {
+        Arc::clone(&self.nodes[node as usize].name)
+    }
+
+    pub(crate) fn is_crashed(&self, node: u32) -> bool {
+        self.nodes[node as usize].crashed
+    }
+
+    pub(crate) fn live_tasks(&self, node: u32) -> usize {
+        self.nodes[node as usize].live
+    }
+
+    /// Marks the node as crashed; the scheduler buries its tasks before anything else runs.
+    pub(crate) fn crash(&mut self, node: u32) {
+        if !self.nodes[node as usize].crashed {
+            self.nodes[node as usize].crashed = true;
+            self.crashed.push(node);
+        }
+    }
+
+    // ---- tasks --------------------------------------------------------------------------------------------------------
+
+    /// Enters a new task, ready to run. The caller has made sure that [`accepts`](World::accepts) tasks for the node.
+    pub(super) fn add_task(
+        &mut self,
+        node: u32,
+        name: &'static str,
+        spawned: Place,
+        coroutine: Coroutine,
+    ) -> (u32, u64) {
+        let number = self.next_task;
+        self.next_task += 1;
+        self.nodes[node as usize].live += 1;
+        let task = Task {
+            number,
+            name,
+            node,
+            spawn_node: node,
+            spawned,
+            state: State::Runnable,
+            coroutine: Some(coroutine),
+            epoch: 0,
+            timed_out: false,
+            dying: false,
+            kills: 0,
+            refused: 0,
+            stuck: false,
+            held: Vec::new(),
+            joiners: Vec::new(),
+            recent: 0,
+            recent_mark: 0,
+        };
+        let slot = match self.free.pop() {
+            Some(slot) => {
+                self.tasks[slot as usize] = Some(task);
+                slot
+            }
+            None => {
+                self.tasks.push(Some(task));
+                (self.tasks.len() - 1) as u32
+            }
+        };
+        self.runnable.push(slot);
+        self.progress.task_added(slot, number, node, name, spawned);
+        (slot, number)
+    }
+
+    /// Whether a task spawned on `node` would ever run.
+    pub(crate) fn accepts(&self, node: u32) -> bool {
+        !self.ending && !self.nodes[node as usize].crashed
+    }
+
+    pub(crate) fn stack_size(&self) -> usize {
+        self.config.stack_size
+    }
+
+    #[inline]
+    pub(super) fn lock_yield(&self) -> u32 {
+        self.config.lock_yield_one_in
+    }
+
+    /// Whether the task with this number, started in `slot`, is still there.
+    pub(crate) fn is_live(&self, slot: u32, number: u64) -> bool {
+        self.tasks[slot as usize].as_ref().is_some_and(|task| task.number == number)
+    }
+
+    pub(crate) fn add_joiner(&mut self, slot: u32, waiter: Waiter) {
+        self.task_mut(slot).joiners.push(waiter);
+    }
+
+    /// Whether the running task must end: it was killed, or is unwinding already.
+    #[inline]
+    pub(super) fn is_dying(&mut self) -> bool {
+        self.current().dying
+    }
+
+    pub(super) fn dying_at_birth(&mut self) -> bool {
+        self.running.is_some() && self.current().dying
+    }
+
+    /// Counts a blocking call of an unwinding task; says whether it has made too many.
+    pub(super) fn refuse(&mut self) -> bool {
+        let task = self.current();
+        task.refused += 1;
+        task.refused > 100_000
+    }
+
+    /// Counts a kill raised in the running task; says whether its code has swallowed too many.
+    pub(super) fn count_kill(&mut self) -> bool {
+        let task = self.current();
+        task.kills += 1;
+        task.kills > 100
+    }
+
+    pub(super) fn mark_stuck(&mut self) {
+        self.current().stuck = true;
+    }
+
+    /// Whether `thread::panicking` can be believed.
+    pub(super) fn panicking_lies(&self) -> bool {
+        self.panicking_lies
+    }
+
+    pub(super) fn kills_raised(&mut self) -> bool {
+        self.current().kills > 0
+    }
+
+    // ---- waiting ------------------------------------------------------------------------------------------------------
+
+    /// Begins a wait of the running task: whoever is given the waiter can end it.
+    #[inline]
+    pub(crate) fn prepare(&mut self) -> Waiter {
+        self.epochs += 1;
+        let epoch = self.epochs;
+        let slot = self.running.expect("only a task can wait");
+        let task = self.task_mut(slot);
+        task.epoch = epoch;
+        task.timed_out = false;
+        Waiter { slot, epoch }
+    }
+
+    /// Puts the running task to sleep until its waiter is woken or virtual time reaches `deadline`.
+    #[inline]
+    pub(super) fn block(&mut self, waiter: Waiter, wait: Wait, at: Place, deadline: Option<u64>) {
+        if let Some(deadline) = deadline {
+            self.add_timer(deadline, Target::Wake(waiter));
+        }
+        let since = self.now;
+        self.task_mut(waiter.slot).state = State::Blocked { wait, since, at };
+    }
+
+    /// Whether the wait that just ended was ended by its deadline.
+    #[inline]
+    pub(super) fn timed_out(&mut self) -> bool {
+        self.current().timed_out
+    }
+
+    fn is_waiting(&self, waiter: Waiter) -> bool {
+        self.tasks[waiter.slot as usize].as_ref().is_some_and(|task| {
+            task.epoch == waiter.epoch && matches!(task.state, State::Blocked { .. })
+        })
+    }
+
+    /// How many of these wait right now.
+    pub(crate) fn count_waiting(&self, waiters: &[Waiter]) -> usize {
+        waiters.iter().filter(|waiter| self.is_waiting(**waiter)).count()
+    }
+
+    /// Ends the wait, if it is still on. Says whether it was.
+    #[inline]
+    pub(crate) fn wake(&mut self, waiter: Waiter) -> bool {
+        if !self.is_waiting(waiter) {
+            return false;
+        }
+        self.task_mut(waiter.slot).state = State::Runnable;
+        self.runnable.push(waiter.slot);
+        true
+    }
+
+    /// Wakes one of the waiters, chosen by the seed; stale ones are forgotten on the way.
+    pub(crate) fn wake_one(&mut self, waiters: &mut Vec<Waiter>) -> bool {
+        while !waiters.is_empty() {
+            let index = self.choose(waiters.len());
+            let waiter = waiters.swap_remove(index);
+            if self.wake(waiter) {
+                return true;
+            }
+        }
+        false
+    }
+
+    pub(crate) fn wake_all(&mut self, waiters: &mut Vec<Waiter>) {
+        for waiter in waiters.drain(..) {
+            self.wake(waiter);
+        }
+    }
+
+    /// Makes the running task ready again, behind a switch to another.
+    #[inline]
+    pub(super) fn yield_running(&mut self) {
+        let slot = self.running.expect("only a task can yield");
+        self.task_mut(slot).state = State::Runnable;
+        self.runnable.push(slot);
+    }
+
+    /// Whether a switch at a point where the task need not wait is drawn. Free when nobody else could run.
+    #[inline]
+    pub(super) fn draws_yield(&mut self, one_in: u32) -> bool {
+        if self.runnable.is_empty() {
+            return false;
+        }
+        self.choose(one_in as usize) == 0
+    }
+
+    /// A number below `count`, from the scheduler's stream.
+    #[inline]
+    pub(crate) fn choose(&mut self, count: usize) -> usize {
+        if count <= 1 {
+            return 0;
+        }
+        let high = self.scheduling.next_u64() >> 32;
+        ((high * count as u64) >> 32) as usize
+    }
+
+    // ---- locks --------------------------------------------------------------------------------------------------------
+
+    #[inline]
+    pub(crate) fn took_lock(&mut self, address: usize, created: Place, taken: Place) {
+        if self.running.is_some() {
+            self.current().held.push(Held { address, created, taken });
+        }
+    }
+
+    #[inline]
+    pub(crate) fn released_lock(&mut self, address: usize) {
+        if self.running.is_some() {
+            let held = &mut self.current().held;
+            if let Some(at) = held.iter().rposition(|lock| lock.address == address) {
+                held.swap_remove(at);
+            }
+        }
+    }
+
+    fn holder(&self, address: usize) -> Option<u32> {
+        let holds = |task: &Task| task.held.iter().any(|lock| lock.address == address);
+        self.tasks.iter().position(|task| task.as_ref().is_some_and(holds)).map(|slot| slot as u32)
+    }
+
+    /// The tasks of a ring of lock waits that would close if the running task waited for `address`.
+    pub(super) fn lock_ring(&self, address: usize) -> Option<Vec<u32>> {
+        let start = self.running?;
+        let mut ring = vec![start];
+        let mut next = address;
+        loop {
+            let holder = self.holder(next)?;
+            if holder == start {
+                return Some(ring);
+            }
+            if ring.contains(&holder) {
+                return None; // a ring, but not through us: whoever closed it has reported it
+            }
+            match self.task(holder).state {
+                State::Blocked { wait: Wait::Lock { address, .. }, .. } => next = address,
+                _ => return None,
+            }
+            ring.push(holder);
+        }
+    }
+
+    // ---- timers -------------------------------------------------------------------------------------------------------
+
+    #[inline]
+    fn add_timer(&mut self, at: u64, target: Target) {
+        let order = self.timer_order;
+        self.timer_order += 1;
+        self.timers.push(Timer { at: at.max(self.now), order, target });
+        // A deadline that was not needed stays in the heap; too many of them are thrown out together.
+        if order % 8192 == 8191 && self.timers.len() > 1024 {
+            let timers = std::mem::take(&mut self.timers).into_vec();
+            let tasks = &self.tasks;
+            let live = |timer: &Timer| match timer.target {
+                Target::Callback(_) => true,
+                Target::Wake(waiter) => tasks[waiter.slot as usize]
+                    .as_ref()
+                    .is_some_and(|task| task.epoch == waiter.epoch),
+            };
+            self.timers = timers.into_iter().filter(live).collect();
+        }
+    }
+
+    pub(crate) fn add_callback(&mut self, at: u64, callback: Callback) {
+        let index = match self.free_callbacks.pop() {
+            Some(index) => {
+                self.callbacks[index as usize] = Some(callback);
+                index
+            }
+            None => {
+                self.callbacks.push(Some(callback));
+                (self.callbacks.len() - 1) as u32
+            }
+        };
+        self.add_timer(at, Target::Callback(index));
+    }
+
+    /// Fires the timers that are due, up to and including the first callback, which is returned.
+    #[inline]
+    fn fire_due(&mut self) -> Option<Callback> {
+        while self.timers.peek().is_some_and(|timer| timer.at <= self.now) {
+            let timer = self.timers.pop()?;
+            match timer.target {
+                Target::Wake(waiter) => {
+                    if self.is_waiting(waiter) {
+                        self.task_mut(waiter.slot).timed_out = true;
+                        self.wake(waiter);
+                    }
+                }
+                Target::Callback(index) => {
+                    self.trace.push(Event::Callback(timer.order));
+                    self.free_callbacks.push(index);
+                    return self.callbacks[index as usize].take();
+                }
+            }
+        }
+        None
+    }
+
+    /// Moves the clock to the next timer that still matters. Fails the run when there is none, or past the time limit.
+    fn advance_clock(&mut self) {
+        while let Some(timer) = self.timers.peek() {
+            let at = timer.at;
+            if let Target::Wake(waiter) = timer.target
+                && !self.is_waiting(waiter)
+            {
+                self.timers.pop(); // a deadline that was not needed
+                continue;
+            }
+            let limit = self.config.time_limit;
+            if at > limit.as_nanos() as u64 {
+                self.now = limit.as_nanos() as u64;
+                let text = format!("the run has not ended after {} s", limit.as_secs_f64());
+                self.fail(FailureKind::TimeLimit, text);
+                return;
+            }
+            self.now = at;
+            self.switches_here = 0;
+            self.time_moves += 1;
+            self.trace.push(Event::Clock(at));
+            return;
+        }
+        self.fail(FailureKind::Deadlock, "no task can run and no timer is pending".into());
+    }
+
+    // ---- scheduling ---------------------------------------------------------------------------------------------------
+
+    /// Decides what happens next.
+    pub(super) fn next(&mut self) -> Next {
+        loop {
+            if let Some(node) = self.crashed.pop() {
+                return Next::Bury(node);
+            }
+            if self.root_done || self.failure.is_some() {
+                return Next::Stop;
+            }
+            if let Some(callback) = self.fire_due() {
+                return Next::Call(callback);
+            }
+            if self.runnable.is_empty() {
+                self.advance_clock();
+                continue;
+            }
+            let choice = self.choose(self.runnable.len());
+            let slot = self.runnable.swap_remove(choice);
+            self.switches += 1;
+            self.switches_here += 1;
+            if self.switches_here > self.config.switches_at_once {
+                self.runnable.push(slot);
+                self.report_livelock();
+                continue;
+            }
+            return Next::Run(slot, self.start(slot));
+        }
+    }
+
+    /// Makes the task in `slot` the running one.
+    #[inline]
+    fn start(&mut self, slot: u32) -> Coroutine {
+        self.running = Some(slot);
+        let time_moves = self.time_moves;
+        let task = self.tasks[slot as usize].as_mut().expect("a slot in use");
+        if task.recent_mark != time_moves {
+            task.recent_mark = time_moves;
+            task.recent = 0;
+        }
+        task.recent += 1;
+        task.state = State::Running;
+        let number = task.number;
+        let coroutine = task.coroutine.take().expect("a task runs once at a time");
+        self.trace.push(Event::Switch(number));
+        self.progress.switched(self.switches, slot);
+        coroutine
+    }
+
+    /// Takes the coroutine of a suspended task back. Returns it if it must be leaked instead.
+    #[inline]
+    pub(super) fn suspended(&mut self, slot: u32, coroutine: Coroutine) -> Option<Coroutine> {
+        self.running = None;
+        let task = self.task_mut(slot);
+        if task.stuck {
+            return Some(coroutine);
+        }
+        task.coroutine = Some(coroutine);
+        None
+    }
+
+    /// Forgets a task whose function has returned, or whose stack is to be leaked.
+    pub(super) fn finished(&mut self, slot: u32) {
+        self.running = None;
+        let task = self.tasks[slot as usize].take().expect("a slot in use");
+        self.nodes[task.node as usize].live -= 1;
+        self.free.push(slot);
+        if task.stuck {
+            self.panicking_lies |= std::thread::panicking();
+            let node = &self.nodes[task.node as usize].name;
+            self.leaked.push(format!(
+                "task #{} {node}/{} resisted being killed; its stack was leaked (spawned at {})",
+                task.number, task.name, task.spawned
+            ));
+        }
+        for joiner in task.joiners {
+            self.wake(joiner);
+        }
+    }
+
+    /// The next task to kill of `node` (or of any, at the end of a run): holders of locks first, since others may need
+    /// those locks to unwind.
+    pub(super) fn next_victim(&mut self, node: Option<u32>) -> Option<(u32, Coroutine)> {
+        let mut victim: Option<u32> = None;
+        for (slot, task) in self.tasks.iter().enumerate() {
+            let Some(task) = task else { continue };
+            if node.is_none_or(|node| task.node == node) && task.coroutine.is_some() {
+                if !task.held.is_empty() {
+                    victim = Some(slot as u32);
+                    break;
+                }
+                victim = victim.or(Some(slot as u32));
+            }
+        }
+        let slot = victim?;
+        self.runnable.retain(|&other| other != slot);
+        let task = self.task_mut(slot);
+        task.dying = true;
+        let number = task.number;
+        self.trace.push(Event::Kill(number));
+        Some((slot, self.start(slot)))
+    }
+
+    // ---- randomness, locals -------------------------------------------------------------------------------------------
+
+    #[inline]
+    pub(crate) fn draw(&mut self) -> u64 {
+        let value = self.drawing.next_u64();
+        self.trace.push(Event::Draw(value));
+        value
+    }
+
+    pub(super) fn local(&self, key: TypeId) -> Option<Arc<dyn Any + Send + Sync>> {
+        self.locals.get(&key).cloned()
+    }
+
+    pub(super) fn set_local(&mut self, key: TypeId, value: Arc<dyn Any + Send + Sync>) {
+        self.locals.insert(key, value);
+    }
+
+    pub(super) fn take_locals(&mut self) -> BTreeMap<TypeId, Arc<dyn Any + Send + Sync>> {
+        std::mem::take(&mut self.locals)
+    }
+
+    pub(super) fn take_callbacks(&mut self) -> Vec<Option<Callback>> {
+        self.timers.clear();
+        self.free_callbacks.clear();
+        std::mem::take(&mut self.callbacks)
+    }
+
+    // ---- failures -----------------------------------------------------------------------------------------------------
+
+    /// Records the first failure; the scheduler stops at its next step.
+    pub(super) fn fail(&mut self, kind: FailureKind, message: String) {
+        if self.failure.is_none() {
+            let tasks = self.task_reports();
+            self.failure = Some(self.new_failure(kind, message, tasks));
+        }
+    }
+
+    fn new_failure(&self, kind: FailureKind, message: String, tasks: Vec<TaskReport>) -> Failure {
+        Failure {
+            kind,
+            seed: self.config.seed,
+            at: Duration::from_nanos(self.now),
+            task: self.describe_running(),
+            message,
+            tasks,
+        }
+    }
+
+    fn report_livelock(&mut self) {
+        let mut tasks = self.task_reports();
+        tasks.sort_by_key(|task| std::cmp::Reverse(task.recent_switches));
+        tasks.truncate(5);
+        let message = format!(
+            "{} switches without virtual time moving; the hottest tasks:",
+            self.config.switches_at_once
+        );
+        self.failure = Some(self.new_failure(FailureKind::Livelock, message, tasks));
+    }
+
+    pub(super) fn report_ring(&mut self, ring: &[u32], address: usize, created: Place, at: Place) {
+        let now = self.now;
+        let me = ring[0];
+        self.task_mut(me).state =
+            State::Blocked { wait: Wait::Lock { address, created }, since: now, at };
+        let message = if ring.len() == 1 {
+            "a task waits for a lock that it holds itself".to_owned()
+        } else {
+            format!("{} tasks wait for each other's locks in a ring", ring.len())
+        };
+        let tasks = ring.iter().map(|&slot| self.task_report(slot)).collect();
+        if self.failure.is_none() {
+            self.failure = Some(self.new_failure(FailureKind::Deadlock, message, tasks));
+        }
+    }
+
+    fn task_reports(&self) -> Vec<TaskReport> {
+        let live = |(slot, task): (usize, &Option<Task>)| task.as_ref().map(|_| slot as u32);
+        self.tasks.iter().enumerate().filter_map(live).map(|slot| self.task_report(slot)).collect()
+    }
+
+    fn task_report(&self, slot: u32) -> TaskReport {
+        let task = self.task(slot);
+        let (waits_for, at, since) = match task.state {
+            State::Runnable => ("ready to run".to_owned(), None, self.now),
+            State::Running => ("running".to_owned(), None, self.now),
+            State::Blocked { wait, since, at } => (self.describe_wait(wait), Some(at), since),
+        };
+        TaskReport {
+            number: task.number,
+            name: task.name,
+            node: self.nodes[task.node as usize].name.to_string(),
+            spawned: task.spawned,
+            waits_for,
+            at,
+            since: Duration::from_nanos(since),
+            holds: task.held.iter().map(|lock| (lock.created, lock.taken)).collect(),
+            recent_switches: if task.recent_mark == self.time_moves { task.recent } else { 0 },
+        }
+    }
+
+    fn describe_wait(&self, wait: Wait) -> String {
+        match wait {
+            Wait::Lock { address, created } => match self.holder(address) {
+                Some(holder) => {
+                    format!("waits for the lock of {created}, held by {}", self.describe(holder))
+                }
+                None => format!("waits for the lock of {created}"),
+            },
+            Wait::Condvar => "waits to be notified".into(),
+            Wait::Receive => "waits to receive".into(),
+            Wait::Send => "waits to send".into(),
+            Wait::Select => "waits for one of several channels".into(),
+            Wait::Answer => "waits for an answer".into(),
+            Wait::Join { task } => format!("waits for task #{task} to end"),
+            Wait::Sleep => "sleeps".into(),
+        }
+    }
+
+    pub(crate) fn log_context(&self) -> (u64, Arc<str>, &'static str, u64) {
+        let (_, name) = self.running_names();
+        (self.now, self.node_name(self.node_of_running()), name, self.running_number())
+    }
+}

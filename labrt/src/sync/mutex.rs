@@ -1,0 +1,205 @@
+//! A lock that does not poison and that the simulator can see.
+
+use std::fmt;
+use std::ops::{Deref, DerefMut};
+use std::panic::Location;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use crate::sim::{self, Context, Place, Waiter};
+
+/// A lock around a value.
+///
+/// A task that dies, killed or panicking, releases it; it is never poisoned. In a simulation, taking it is a switch point, and a ring
+/// of tasks that wait for each other's locks is reported with the lines that created and took them.
+pub struct Mutex<T: ?Sized> {
+    created: Place,
+    /// Whether `waiters` may hold anybody: spares the common unlock a second lock.
+    contended: AtomicBool,
+    /// Simulated tasks that wait.
+    waiters: parking_lot::Mutex<Vec<Waiter>>,
+    value: parking_lot::Mutex<T>,
+}
+
+impl<T> Mutex<T> {
+    /// An unlocked lock around `value`. The calling line is its name in reports.
+    #[track_caller]
+    pub const fn new(value: T) -> Mutex<T> {
+        Mutex {
+            created: Location::caller(),
+            contended: AtomicBool::new(false),
+            waiters: parking_lot::Mutex::new(Vec::new()),
+            value: parking_lot::Mutex::new(value),
+        }
+    }
+
+    /// The value, without the lock.
+    pub fn into_inner(self) -> T {
+        self.value.into_inner()
+    }
+}
+
+impl<T: ?Sized> Mutex<T> {
+    /// Waits until the lock is free and takes it.
+    ///
+    /// Taking a lock that the task holds already is a deadlock: reported in a simulation, a hang on threads.
+    #[track_caller]
+    #[inline]
+    pub fn lock(&self) -> MutexGuard<'_, T> {
+        match sim::context() {
+            Context::Threads => MutexGuard { mutex: self, guard: Some(self.value.lock()) },
+            _ => self.lock_simulated(Location::caller()),
+        }
+    }
+
+    fn lock_simulated(&self, at: Place) -> MutexGuard<'_, T> {
+        sim::lock_point();
+        MutexGuard { mutex: self, guard: Some(self.acquire(at)) }
+    }
+
+    /// Takes the lock in a simulation, waiting as long as it takes.
+    pub(super) fn acquire(&self, at: Place) -> parking_lot::MutexGuard<'_, T> {
+        loop {
+            if let Some(guard) = self.value.try_lock() {
+                sim::with(|world| world.took_lock(self.address(), self.created, at));
+                return guard;
+            }
+            if !sim::may_block() {
+                // An unwinding task needs a lock that somebody else holds. It can neither wait nor go on.
+                sim::give_up();
+            }
+            let waiter = sim::with(|world| world.prepare());
+            self.waiters.lock().push(waiter);
+            self.contended.store(true, Ordering::Relaxed);
+            let pass_on = PassOn(self);
+            sim::block_on_lock(waiter, self.address(), self.created, at);
+            std::mem::forget(pass_on);
+        }
+    }
+
+    /// Takes the lock if it is free.
+    #[track_caller]
+    pub fn try_lock(&self) -> Option<MutexGuard<'_, T>> {
+        if sim::context() != Context::Threads {
+            sim::lock_point();
+            let guard = self.value.try_lock()?;
+            sim::with(|world| {
+                world.took_lock(self.address(), self.created, Location::caller());
+            });
+            return Some(MutexGuard { mutex: self, guard: Some(guard) });
+        }
+        self.value.try_lock().map(|guard| MutexGuard { mutex: self, guard: Some(guard) })
+    }
+
+    /// The value; no lock is needed where nobody else can have one.
+    pub fn get_mut(&mut self) -> &mut T {
+        self.value.get_mut()
+    }
+
+    fn address(&self) -> usize {
+        std::ptr::from_ref(self).cast::<()>() as usize
+    }
+
+    /// Tells the simulation that the lock was released, and wakes one task that waits for it.
+    #[inline]
+    fn released(&self) {
+        let contended = self.contended.load(Ordering::Relaxed);
+        if !contended {
+            sim::with(|world| world.released_lock(self.address()));
+            return;
+        }
+        let mut waiters = self.waiters.lock();
+        sim::with(|world| {
+            world.released_lock(self.address());
+            world.wake_one(&mut waiters);
+        });
+        self.contended.store(!waiters.is_empty(), Ordering::Relaxed);
+    }
+}
+
+/// A task that is killed while it waits for a lock may just have been woken for it: it wakes another instead.
+struct PassOn<'a, T: ?Sized>(&'a Mutex<T>);
+
+impl<T: ?Sized> Drop for PassOn<'_, T> {
+    fn drop(&mut self) {
+        if !self.0.value.is_locked() {
+            sim::with(|world| world.wake_one(&mut self.0.waiters.lock()));
+        }
+    }
+}
+
+impl<T: Default> Default for Mutex<T> {
+    #[track_caller]
+    fn default() -> Mutex<T> {
+        Mutex::new(T::default())
+    }
+}
+
+impl<T: ?Sized + fmt::Debug> fmt::Debug for Mutex<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.value.try_lock() {
+            Some(value) => f.debug_tuple("Mutex").field(&&*value).finish(),
+            None => f.write_str("Mutex(<locked>)"),
+        }
+    }
+}
+
+/// The right to use the value; dropping it releases the lock.
+#[must_use = "the lock is released as soon as the guard is dropped"]
+pub struct MutexGuard<'a, T: ?Sized> {
+    mutex: &'a Mutex<T>,
+    /// `None` only while a condition variable waits with the lock released.
+    guard: Option<parking_lot::MutexGuard<'a, T>>,
+}
+
+impl<'a, T: ?Sized> MutexGuard<'a, T> {
+    /// Releases the lock for the time of a wait in a simulation.
+    pub(super) fn release(&mut self) {
+        drop(self.guard.take());
+        self.mutex.released();
+    }
+
+    /// Takes it again afterwards.
+    pub(super) fn reacquire(&mut self, at: Place) {
+        self.guard = Some(self.mutex.acquire(at));
+    }
+
+    /// The guard that a condition variable of the threads back end waits with.
+    pub(super) fn thread_guard(&mut self) -> &mut parking_lot::MutexGuard<'a, T> {
+        self.guard.as_mut().expect("a guard outside a wait holds its lock")
+    }
+}
+
+impl<T: ?Sized> Drop for MutexGuard<'_, T> {
+    #[inline]
+    fn drop(&mut self) {
+        let held = self.guard.take();
+        if held.is_some() {
+            drop(held);
+            if sim::context() != Context::Threads {
+                self.mutex.released();
+            }
+        }
+    }
+}
+
+impl<T: ?Sized> Deref for MutexGuard<'_, T> {
+    type Target = T;
+
+    #[inline]
+    fn deref(&self) -> &T {
+        self.guard.as_ref().expect("a guard outside a wait holds its lock")
+    }
+}
+
+impl<T: ?Sized> DerefMut for MutexGuard<'_, T> {
+    #[inline]
+    fn deref_mut(&mut self) -> &mut T {
+        self.guard.as_mut().expect("a guard outside a wait holds its lock")
+    }
+}
+
+impl<T: ?Sized + fmt::Debug> fmt::Debug for MutexGuard<'_, T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        (**self).fmt(f)
+    }
+}
