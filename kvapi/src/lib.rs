@@ -1,1 +1,57 @@
 //! Words and rules of the key/value services.
+//!
+//! Every service of the labs stores strings under keys and counts, for each key, how often it
+//! was written. That count is the key's [`Version`], and it is what makes a write safe to
+//! repeat:
+//!
+//! ```text
+//!   clerk                                server            stored
+//!     │  Put(k, "a", version 0)            │               (absent)
+//!     │ ─────────────────────────────────► │  0 = absent   k = "a", version 1
+//!     │              reply lost  ╳ ◄────── │
+//!     │  Put(k, "a", version 0)  again     │
+//!     │ ─────────────────────────────────► │  0 ≠ 1        unchanged
+//!     │ ◄────────────── ErrVersion ─────── │
+//!     └─► the caller is told ErrMaybe: one of the two may have been carried out
+//! ```
+//!
+//! The server needs no memory of past requests for this: a second copy of a Put finds the version
+//! moved on and is refused. What the copy cannot tell is *who* moved it on; the clerk must say so
+//! ([`clerk::put_outcome`]).
+//!
+//! | File | Holds |
+//! |---|---|
+//! | [`store`] | [`VersionedStore`]: what Get and Put do to the data. Pure; every server applies it |
+//! | [`clerk`] | [`Clerk`]: what an application sees; the rule that makes a refusal a "maybe" |
+//! | `messages` | [`GetArgs`] … [`PutReply`]: what travels between the two |
+//! | `version`, `error` | [`Version`], [`Error`] |
+//!
+//! Left out on purpose: the names of the RPC methods (each service has its own) and the model that
+//! the linearizability checker uses. A checker that shared code with what it checks would share
+//! its mistakes.
+//!
+//! ```
+//! use kvapi::{Error, Version, VersionedStore};
+//!
+//! let mut store = VersionedStore::new();
+//! store.put("k".into(), "a".into(), Version::ZERO)?;
+//! let (value, version) = store.get("k")?;
+//! assert_eq!((value.as_str(), version.get()), ("a", 1));
+//!
+//! assert_eq!(store.put("k".into(), "b".into(), Version::ZERO), Err(Error::Version));
+//! # Ok::<(), Error>(())
+//! ```
+
+#![forbid(unsafe_code)]
+
+pub mod clerk;
+mod error;
+mod messages;
+pub mod store;
+mod version;
+
+pub use clerk::Clerk;
+pub use error::{Error, UnknownError};
+pub use messages::{GetArgs, GetReply, PutArgs, PutReply};
+pub use store::VersionedStore;
+pub use version::Version;

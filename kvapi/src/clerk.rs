@@ -1,0 +1,74 @@
+//! What an application sees of a key/value service, and the one thing a clerk must decide.
+
+use crate::{Error, Version};
+
+/// A client of a key/value service.
+///
+/// Both calls block until a server has answered and repeat their request as long as that takes;
+/// they return neither `WrongLeader` nor `WrongGroup`. Calls of one clerk may not overlap unless
+/// the implementation says so.
+pub trait Clerk {
+    /// The key's value and version.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::NoKey`] if the key is absent.
+    fn get(&self, key: &str) -> Result<(String, Version), Error>;
+
+    /// Stores `value` if the key's version is `version` now ([`Version::ZERO`]: if it is absent).
+    /// Takes effect at most once, however often it is sent.
+    ///
+    /// # Errors
+    ///
+    /// * [`Error::NoKey`]: the key is absent and `version` is not 0; nothing was done.
+    /// * [`Error::Version`]: the key has another version; nothing was done.
+    /// * [`Error::Maybe`]: done once or not at all; a [`get`](Clerk::get) may tell.
+    fn put(&self, key: &str, value: &str, version: Version) -> Result<(), Error>;
+}
+
+/// What a clerk tells its caller, given a server's decisive answer to a Put.
+///
+/// `first_try` is true if that answer belongs to the first request that this call sent. Every
+/// further request counts as a repetition if the one before it was not answered, or was answered
+/// with `WrongLeader`: the leader that lost its office may have put the operation into its log, and
+/// the next one may still carry it out. That memory outlives a change of server or group. (A request
+/// answered with `WrongGroup` was certainly not carried out; by itself it repeats nothing.)
+///
+/// ```text
+///   answer         to the first request             to a repetition
+///   ─────────────  ───────────────────────────────  ───────────────────────────────────────
+///   done           done                             done
+///   ErrNoKey       ErrNoKey                         ErrNoKey
+///   ErrVersion     ErrVersion: certainly not done   ErrMaybe: not done, or done by an earlier
+///                                                   copy whose reply was lost
+/// ```
+///
+/// Why `ErrVersion` alone changes: a Put asks for version *n* and leaves *n*+1 behind. If an
+/// earlier copy was carried out, a later one finds *n*+1 or more, never *n*, and is refused with
+/// `ErrVersion`; the same answer comes if a stranger wrote first and no copy ever arrived. The
+/// answer does not tell these two apart, so neither may the clerk. The other two answers do tell:
+/// "done" was said by the copy that did it, and `ErrNoKey` shows that the key does not exist, which
+/// could not be had a copy been carried out (keys are never removed).
+///
+/// Why not always `ErrMaybe`: a caller that hears `ErrVersion` may rely on its write not having
+/// happened. A lock, for one, is then known to be somebody else's.
+///
+/// `WrongLeader` and `WrongGroup` are not decisive; the clerk goes on asking. They pass unchanged.
+///
+/// ```
+/// use kvapi::{Error, clerk::put_outcome};
+///
+/// assert_eq!(put_outcome(true, Err(Error::Version)), Err(Error::Version));
+/// assert_eq!(put_outcome(false, Err(Error::Version)), Err(Error::Maybe));
+/// assert_eq!(put_outcome(false, Ok(())), Ok(()));
+/// ```
+///
+/// # Errors
+///
+/// The server's error, except that a repeated request's [`Error::Version`] is [`Error::Maybe`].
+pub fn put_outcome(first_try: bool, answer: Result<(), Error>) -> Result<(), Error> {
+    match answer {
+        Err(Error::Version) if !first_try => Err(Error::Maybe),
+        answer => answer,
+    }
+}
