@@ -1,0 +1,65 @@
+# The commands of the labs. `make help` lists them.
+#
+# Tests run in the simulation, under one fixed seed each, unless told otherwise:
+#   SEED=17            another seed
+#   SEEDS=100          that many seeds, from SEED (or 1) on, in parallel
+#   BACKEND=threads    OS threads and the wall clock
+#   TEST=name          only tests whose name contains this
+
+SHELL := /bin/bash
+.SHELLFLAGS := -o pipefail -c
+
+export LAB_SEED := $(SEED)
+export LAB_SEEDS := $(SEEDS)
+export LAB_BACKEND := $(BACKEND)
+
+# Real time cannot be shared: on threads, tests run one after the other.
+ONE_BY_ONE := $(if $(filter threads,$(BACKEND)),--test-threads=1)
+
+# $(call lab,packages and targets,filter): the course's lines and one line of summary.
+lab = cargo test $(1) -- $(if $(TEST),$(TEST),$(2)) --nocapture $(ONE_BY_ONE) | awk -f scripts/summary.awk
+
+CRATES := labgob labrt kvapi labrpc porcupine raft rsm kvraft tester
+
+.PHONY: help test test-3a test-3b test-3c test-3d test-4a test-4b test-4c check fmt clippy doc bench determinism
+.PHONY: $(addprefix test-,$(CRATES))
+
+help: ## list the commands
+	@awk -F ':.*## ' '/^[a-z0-9%-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@echo "  make test-<crate>      all tests of one crate: $(CRATES)"
+	@echo "Each takes SEED=n, SEEDS=n, BACKEND=threads and TEST=name."
+
+test: ## all tests of all crates
+	@$(call lab,--workspace,)
+
+test-3a: ## Raft: leader election
+	@$(call lab,-p raft --test lab,_3a)
+test-3b: ## Raft: log replication
+	@$(call lab,-p raft --test lab,_3b)
+test-3c: ## Raft: persistence
+	@$(call lab,-p raft --test lab,_3c)
+test-3d: ## Raft: snapshots
+	@$(call lab,-p raft --test lab,_3d)
+test-4a: ## replicated state machine
+	@$(call lab,-p rsm --test lab,_4a)
+test-4b: ## key/value service without snapshots
+	@$(call lab,-p kvraft --test lab,_4b)
+test-4c: ## key/value service and state machine with snapshots
+	@$(call lab,-p rsm -p kvraft --test lab,_4c)
+
+$(addprefix test-,$(CRATES)): test-%:
+	@$(call lab,-p $*,)
+
+check: fmt clippy doc test ## what must pass before a landing: format, lints, docs, tests
+
+fmt:
+	cargo fmt --all --check
+
+clippy:
+	cargo clippy --workspace --all-targets -- -D warnings
+
+doc:
+	RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps
+
+bench: ## benchmarks of the hot paths
+	cargo bench --workspace
