@@ -1,0 +1,5 @@
+//! Ready-made models.
+
+pub mod versioned_kv;
+
+pub use versioned_kv::VersionedKv;

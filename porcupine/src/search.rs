@@ -1,0 +1,621 @@
+//! The search, over one partition.
+//!
+//! Wing and Gong (1993) try every order that real time allows. Lowe (2016) makes that practical in two
+//! ways, and both are here in another shape:
+//!
+//! - *Just in time.* If a linearization exists, so does one in which every operation comes as late as
+//!   its return (or the return of an operation after it) permits. So nothing is ordered until some
+//!   operation must return, and then only sequences of open operations that end with that one.
+//! - *Memoisation.* What happened before does not matter, only where it led: the state and which of the
+//!   open operations are done.
+//!
+//! The events are read once, in the order of time, and all configurations that some order of the past
+//! leads to are kept side by side:
+//!
+//! ```text
+//!   time ──►    call a    call b     return a            return b
+//!                 │         │           │                    │
+//!   open         {a}      {a,b}     {a,b} → {b}          {b} → {}
+//!   kept        1 conf.   1 conf.   after a,             all in which b is done
+//!                                   after b a
+//!                                   (never: after a b; b can wait)
+//! ```
+//!
+//! A configuration mentions open operations only. Its size, and for well-behaved histories the number
+//! of configurations as well, depends on how many operations overlap and not on the length of the
+//! history; that is why a million operations are no problem.
+//!
+//! Five things keep the number of configurations small. Each loses no solution:
+//!
+//! 1. *Read-only and spent operations* are linearized as soon as they are legal ([`Model::read_only`],
+//!    [`Outlook::Spent`] have the argument).
+//! 2. *Idle operations* become optional instead of branching: one that is legal here without effect may
+//!    have been linearized here. The configuration "it must still come, or has come here" stands for both.
+//!    At its return it is dropped; until then it may still take effect.
+//! 3. *Hopeless configurations* go at once: an operation that must come and never can
+//!    ([`Outlook::Never`]).
+//! 4. *Covered configurations* go (see [`crate::configurations`]).
+//! 5. *Twins*: of two open operations with equal input and output the one that returns first is
+//!    linearized first. In any solution that has them the other way round they can be exchanged.
+//!    A call that never returned is the last of its twins.
+//!
+//! What stays exponential: many overlapping operations whose order matters to the state and which no
+//! later answer tells apart, such as ten concurrent enqueues of different values. The problem is
+//! NP-complete (Gibbons and Korach 1997), so something must; the [budget](crate::Budget) is for that.
+
+use crate::bits::Bits;
+use crate::budget::{Budget, Limit, Meter};
+use crate::configurations::{Configuration, ConfigurationSet};
+use crate::history::Operation;
+use crate::model::{Model, Outlook, Step};
+use crate::states::States;
+use crate::timeline::{Happening, NONE, Timeline};
+
+/// What the search of one partition found. Operations are positions in the timeline.
+#[derive(Debug)]
+pub(crate) struct Found {
+    pub(crate) ending: Ending,
+    pub(crate) steps: u64,
+}
+
+#[derive(Debug)]
+pub(crate) enum Ending {
+    /// Linearizable; with the order, if it was asked for.
+    Order(Vec<u32>),
+    /// Not linearizable. `event` is the first one that no order of the operations called so far
+    /// allows; `partial` has the longest orders up to there, if they were asked for.
+    Stuck { event: usize, partial: Vec<Vec<u32>> },
+    /// Nobody knows.
+    Limit { limit: Limit },
+}
+
+/// One step on the way to a configuration.
+#[derive(Clone, Copy)]
+struct TraceStep {
+    before: u32,
+    operation: u32,
+}
+
+struct Search<'h, M: Model, const N: usize> {
+    model: &'h M,
+    history: &'h [Operation<M::Input, M::Output>],
+    timeline: &'h Timeline,
+    /// Next event.
+    cursor: usize,
+    /// The operation in each slot.
+    slots: Vec<u32>,
+    /// The slot of each operation while it is open.
+    slot_of: Vec<u32>,
+    used: Bits<N>,
+    /// Slots of operations that never return.
+    pending: Bits<N>,
+    read_only: Bits<N>,
+    /// For each slot the equal open operations that come first.
+    twins: Vec<Bits<N>>,
+    states: States<M::State, N>,
+    frontier: Vec<Configuration<N>>,
+    /// Configurations on the way to the returning operation.
+    work: ConfigurationSet<N>,
+    /// Configurations after it.
+    next: ConfigurationSet<N>,
+    trace: Option<Vec<TraceStep>>,
+    meter: Meter<'h>,
+}
+
+enum Pause {
+    /// All events are read.
+    End,
+    Stuck,
+    /// All slots are taken.
+    Full,
+    Limit(Limit),
+}
+
+impl From<Limit> for Pause {
+    fn from(limit: Limit) -> Self {
+        Pause::Limit(limit)
+    }
+}
+
+/// Searches one partition. With `explain`, says in which order.
+pub(crate) fn search<M: Model>(
+    model: &M,
+    history: &[Operation<M::Input, M::Output>],
+    timeline: &Timeline,
+    budget: Budget<'_>,
+    explain: bool,
+) -> Found {
+    let narrow = Search::<M, 1>::new(model, history, timeline, budget, explain);
+    match run(narrow) {
+        Ok(found) => found,
+        Err(full) => match run(widen::<M, 1, 2>(full)) {
+            Ok(found) => found,
+            Err(full) => match run(widen::<M, 2, 4>(full)) {
+                Ok(found) => found,
+                Err(full) => match run(widen::<M, 4, 16>(full)) {
+                    Ok(found) => found,
+                    Err(full) => match run(widen::<M, 16, 64>(full)) {
+                        Ok(found) => found,
+                        Err(full) => Found {
+                            steps: full.meter.steps,
+                            ending: Ending::Limit { limit: Limit::TooManyOpen },
+                        },
+                    },
+                },
+            },
+        },
+    }
+}
+
+/// Runs to the end, or hands the search back when it needs more slots. Boxed, since it may be large and
+/// the stack of a simulated task is small.
+fn run<M: Model, const N: usize>(
+    mut search: Box<Search<'_, M, N>>,
+) -> Result<Found, Box<Search<'_, M, N>>> {
+    let ending = match search.advance() {
+        Pause::End => Ending::Order(search.order()),
+        Pause::Stuck => Ending::Stuck { event: search.cursor, partial: search.partial_orders() },
+        Pause::Limit(limit) => Ending::Limit { limit },
+        Pause::Full => return Err(search),
+    };
+    Ok(Found { ending, steps: search.meter.steps })
+}
+
+/// The same search with more slots, at the same event.
+#[expect(clippy::boxed_local, reason = "too large for a small stack")]
+fn widen<M: Model, const N: usize, const K: usize>(
+    search: Box<Search<'_, M, N>>,
+) -> Box<Search<'_, M, K>> {
+    let search = *search;
+    Box::new(Search {
+        model: search.model,
+        history: search.history,
+        timeline: search.timeline,
+        cursor: search.cursor,
+        slots: search.slots,
+        slot_of: search.slot_of,
+        used: search.used.widen(),
+        pending: search.pending.widen(),
+        read_only: search.read_only.widen(),
+        twins: search.twins.iter().map(Bits::widen).collect(),
+        states: search.states.widen(),
+        frontier: search.frontier.iter().map(Configuration::widen).collect(),
+        work: ConfigurationSet::new(),
+        next: ConfigurationSet::new(),
+        trace: search.trace,
+        meter: search.meter,
+    })
+}
+
+impl<'h, M: Model, const N: usize> Search<'h, M, N> {
+    fn new(
+        model: &'h M,
+        history: &'h [Operation<M::Input, M::Output>],
+        timeline: &'h Timeline,
+        budget: Budget<'h>,
+        explain: bool,
+    ) -> Box<Self> {
+        let mut states = States::new();
+        let init = states.intern(model.init());
+        Box::new(Search {
+            model,
+            history,
+            timeline,
+            cursor: 0,
+            slots: Vec::new(),
+            slot_of: vec![NONE; timeline.operations.len()],
+            used: Bits::EMPTY,
+            pending: Bits::EMPTY,
+            read_only: Bits::EMPTY,
+            twins: Vec::new(),
+            states,
+            frontier: vec![Configuration::new(Bits::EMPTY, Bits::EMPTY, init, NONE)],
+            work: ConfigurationSet::new(),
+            next: ConfigurationSet::new(),
+            trace: explain.then(Vec::new),
+            meter: Meter::new(budget),
+        })
+    }
+
+    fn operation(&self, at: u32) -> &'h Operation<M::Input, M::Output> {
+        &self.history[self.timeline.operations[at as usize] as usize]
+    }
+
+    /// Reads events until something ends it.
+    fn advance(&mut self) -> Pause {
+        while let Some(event) = self.timeline.events.get(self.cursor) {
+            if let Err(pause) = self.read(*event) {
+                return pause;
+            }
+            self.cursor += 1;
+        }
+        Pause::End
+    }
+
+    fn read(&mut self, event: Happening) -> Result<(), Pause> {
+        self.count()?;
+        if event.is_return() {
+            self.on_return(event.operation())
+        } else {
+            self.on_call(event.operation())
+        }
+    }
+
+    #[inline]
+    fn count(&mut self) -> Result<(), Limit> {
+        let (work, next, states, trace) = (&self.work, &self.next, &self.states, &self.trace);
+        self.meter.step(|| {
+            work.memory()
+                + next.memory()
+                + states.places() * size_of::<crate::states::Entry<M::State, N>>()
+                + trace.as_ref().map_or(0, |trace| trace.capacity() * size_of::<TraceStep>())
+        })
+    }
+
+    // ---- calls ----
+
+    /// Gives the operation a slot and tells every configuration about it.
+    fn on_call(&mut self, at: usize) -> Result<(), Pause> {
+        let operation = self.operation(at as u32);
+        let pending = operation.returned.is_none();
+        let read_only = self.model.read_only(&operation.input, operation.output());
+        if pending && read_only {
+            return Ok(()); // nobody needs it
+        }
+        let Some(slot) = self.used.first_free() else {
+            return Err(Pause::Full);
+        };
+        self.used.insert(slot);
+        if slot == self.slots.len() {
+            self.slots.push(NONE);
+            self.twins.push(Bits::EMPTY);
+        }
+        self.slots[slot] = at as u32;
+        self.slot_of[at] = slot as u32;
+        if pending {
+            self.pending.insert(slot);
+        }
+        if read_only {
+            self.read_only.insert(slot);
+        } else {
+            self.find_twins(slot);
+        }
+
+        let mut list = std::mem::take(&mut self.frontier);
+        let mut hopeless = false;
+        for configuration in &mut list {
+            if !self.states.get(configuration.state).known.contains(slot) {
+                self.learn(configuration.state, slot)?;
+            }
+            if !pending {
+                configuration.needs.insert(slot);
+            }
+            if !read_only {
+                configuration.live.insert(slot);
+            }
+            if !self.settle(configuration) {
+                configuration.state = NONE;
+                hopeless = true;
+            }
+        }
+        if hopeless {
+            if list.iter().all(|configuration| configuration.state == NONE) {
+                // Keep what led here: it is the longest there is.
+                self.work.clear();
+                self.work.list = list;
+                return Err(Pause::Stuck);
+            }
+            list.retain(|configuration| configuration.state != NONE);
+        }
+        self.frontier = list;
+        Ok(())
+    }
+
+    /// Rule 5. A return is a position in the events, so it orders twins; those without one stay in the
+    /// order of their calls.
+    fn find_twins(&mut self, slot: usize) {
+        self.twins[slot] = Bits::EMPTY;
+        let at = self.slots[slot];
+        let new = self.operation(at);
+        let ends = self.timeline.returns[at as usize];
+        let mut others = self.used.without(&self.read_only);
+        others.remove(slot);
+        for other in others.iter() {
+            self.twins[other].remove(slot);
+            let old = self.operation(self.slots[other]);
+            if old.input == new.input && old.output() == new.output() {
+                if self.timeline.returns[self.slots[other] as usize] <= ends {
+                    self.twins[slot].insert(other);
+                } else {
+                    self.twins[other].insert(slot);
+                }
+            }
+        }
+    }
+
+    /// Asks the model about the operation in `slot` from a state on.
+    fn learn(&mut self, state: u32, slot: usize) -> Result<(), Pause> {
+        self.count()?;
+        let operation = self.operation(self.slots[slot]);
+        let (input, output) = (&operation.input, operation.output());
+        let entry = self.states.get_mut(state);
+        entry.known.insert(slot);
+        match self.model.outlook(&entry.state, input, output) {
+            Outlook::Spent => entry.spent.insert(slot),
+            Outlook::Never => entry.never.insert(slot),
+            Outlook::Idle => entry.idle.insert(slot),
+            Outlook::Moves => entry.moves.insert(slot),
+            Outlook::NotYet => {}
+            Outlook::Unsure if self.read_only.contains(slot) => {
+                match self.model.step(&entry.state, input, output) {
+                    Step::Illegal => {}
+                    Step::Unchanged | Step::To(_) => entry.spent.insert(slot),
+                    Step::Interrupted => return Err(Limit::Interrupted.into()),
+                }
+            }
+            // Its new state is found when somebody wants to go there.
+            Outlook::Unsure => entry.unsure.insert(slot),
+        }
+        Ok(())
+    }
+
+    /// Applies what is known in its state to a configuration: rules 1, 2 and 3. `false` when it is
+    /// hopeless.
+    #[inline]
+    fn settle(&mut self, configuration: &mut Configuration<N>) -> bool {
+        let entry = self.states.get(configuration.state);
+        if configuration.needs.intersects(&entry.never) {
+            return false;
+        }
+        let legal = configuration.needs.and(&entry.spent.or(&entry.idle));
+        if !legal.is_empty() {
+            configuration.needs = configuration.needs.without(&legal);
+            if let Some(trace) = &mut self.trace {
+                for slot in legal.iter() {
+                    trace.push(TraceStep {
+                        before: configuration.trace,
+                        operation: self.slots[slot],
+                    });
+                    configuration.trace = (trace.len() - 1) as u32;
+                }
+            }
+        }
+        configuration.live = configuration.live.without(&entry.spent.or(&entry.never));
+        true
+    }
+
+    // ---- returns ----
+
+    fn on_return(&mut self, at: usize) -> Result<(), Pause> {
+        let slot = self.slot_of[at] as usize;
+        debug_assert!(slot < self.slots.len(), "operation {at} returns and was never called");
+        let done = |configuration: &Configuration<N>| {
+            !configuration.needs.contains(slot) && !configuration.live.contains(slot)
+        };
+        if !self.frontier.iter().all(done) {
+            self.force(slot)?;
+        }
+        self.release(slot);
+        Ok(())
+    }
+
+    /// Orders open operations before the one in `slot`, and it after them, in every way that matters.
+    fn force(&mut self, slot: usize) -> Result<(), Pause> {
+        self.work.clear();
+        self.next.clear();
+        let frontier = std::mem::take(&mut self.frontier);
+        for configuration in &frontier {
+            if !configuration.needs.contains(slot) {
+                self.pass(*configuration, slot);
+            }
+            if configuration.needs.contains(slot) || configuration.live.contains(slot) {
+                self.work.insert(*configuration);
+            }
+        }
+        self.frontier = frontier;
+        let mut at = 0;
+        while at < self.work.list.len() {
+            let configuration = self.work.list[at];
+            if configuration.state != NONE {
+                self.extend(configuration, slot)?;
+            }
+            at += 1;
+        }
+        self.work.list.retain(|configuration| configuration.state != NONE);
+        if self.next.list.is_empty() {
+            return Err(Pause::Stuck);
+        }
+        self.frontier.clear();
+        self.frontier.extend(self.next.list.iter().filter(|kept| kept.state != NONE));
+        self.states.sweep(self.frontier.iter().map(|kept| kept.state));
+        self.release_spent_pending();
+        Ok(())
+    }
+
+    /// A configuration that needs the returning operation no more.
+    fn pass(&mut self, mut configuration: Configuration<N>, slot: usize) {
+        configuration.live.remove(slot);
+        self.next.insert(configuration);
+    }
+
+    /// Puts every open operation that may come next after `configuration`.
+    fn extend(&mut self, mut configuration: Configuration<N>, slot: usize) -> Result<(), Pause> {
+        self.count()?;
+        let state = configuration.state;
+        let unsure = configuration.live.and(&self.states.get(state).unsure);
+        if !unsure.is_empty() {
+            for open in unsure.iter() {
+                self.resolve(state, open)?;
+            }
+            let needed = configuration.needs.contains(slot);
+            self.settle(&mut configuration);
+            if needed && !configuration.needs.contains(slot) {
+                self.pass(configuration, slot);
+            }
+        }
+        let mut candidates = configuration.live.and(&self.states.get(state).moves);
+        if candidates.contains(slot) {
+            candidates.remove(slot);
+            self.put(&configuration, slot, slot)?;
+        }
+        for open in candidates.iter() {
+            self.put(&configuration, open, slot)?;
+        }
+        Ok(())
+    }
+
+    /// Asks the model where an operation leads that it had no outlook for.
+    fn resolve(&mut self, state: u32, slot: usize) -> Result<(), Pause> {
+        let target = self.step(state, slot)?;
+        let entry = self.states.get_mut(state);
+        entry.unsure.remove(slot);
+        match target {
+            None => {}
+            Some(target) if target == state => entry.idle.insert(slot),
+            Some(target) => {
+                entry.moves.insert(slot);
+                self.states.set_target(state, slot, target);
+            }
+        }
+        Ok(())
+    }
+
+    /// The number of the state after the operation in `slot`.
+    fn step(&mut self, state: u32, slot: usize) -> Result<Option<u32>, Pause> {
+        self.count()?;
+        let operation = self.operation(self.slots[slot]);
+        let before = &self.states.get(state).state;
+        match self.model.step(before, &operation.input, operation.output()) {
+            Step::Illegal => Ok(None),
+            Step::Unchanged => Ok(Some(state)),
+            Step::To(after) => Ok(Some(self.states.intern(after))),
+            Step::Interrupted => Err(Limit::Interrupted.into()),
+        }
+    }
+
+    /// Puts the operation in slot `open` after `configuration`, on the way to the one in `slot`.
+    fn put(
+        &mut self,
+        configuration: &Configuration<N>,
+        open: usize,
+        slot: usize,
+    ) -> Result<(), Pause> {
+        let first = self.twins[open].and(&configuration.live);
+        let first = if configuration.needs.contains(open) {
+            first.and(&configuration.needs)
+        } else {
+            first
+        };
+        if !first.is_empty() {
+            return Ok(());
+        }
+        let target = match self.states.target(configuration.state, open) {
+            Some(target) => target,
+            None => {
+                let Some(target) = self.step(configuration.state, open)? else {
+                    debug_assert!(false, "an operation that moves the state is illegal in it");
+                    return Ok(());
+                };
+                self.states.set_target(configuration.state, open, target);
+                target
+            }
+        };
+        let mut after = *configuration;
+        after.state = target;
+        after.needs.remove(open);
+        after.live.remove(open);
+        if let Some(trace) = &mut self.trace {
+            trace.push(TraceStep { before: after.trace, operation: self.slots[open] });
+            after.trace = (trace.len() - 1) as u32;
+        }
+        let unknown = after.needs.or(&after.live).without(&self.states.get(target).known);
+        for other in unknown.iter() {
+            self.learn(target, other)?;
+        }
+        if !self.settle(&mut after) {
+            return Ok(());
+        }
+        if !after.needs.contains(slot) {
+            self.pass(after, slot);
+        }
+        if after.needs.contains(slot) || after.live.contains(slot) {
+            self.work.insert(after);
+        }
+        Ok(())
+    }
+
+    fn release(&mut self, slot: usize) {
+        self.slot_of[self.slots[slot] as usize] = NONE;
+        self.slots[slot] = NONE;
+        self.used.remove(slot);
+        self.pending.remove(slot);
+        self.read_only.remove(slot);
+        self.states.forget_slot(slot);
+    }
+
+    /// An operation that never returns keeps its slot only while it may still take effect somewhere.
+    fn release_spent_pending(&mut self) {
+        if self.pending.is_empty() {
+            return;
+        }
+        let mut wanted = Bits::EMPTY;
+        for configuration in &self.frontier {
+            wanted = wanted.or(&configuration.live);
+        }
+        for slot in self.pending.without(&wanted).iter() {
+            self.release(slot);
+        }
+    }
+
+    // ---- what was found ----
+
+    /// The operations on the way to a configuration, in order.
+    ///
+    /// An idle operation is in the trace where it was legal, and again where it took effect if it did:
+    /// the last place counts.
+    fn way(&self, mut at: u32) -> Vec<u32> {
+        let Some(trace) = &self.trace else { return Vec::new() };
+        let mut seen = vec![false; self.timeline.operations.len()];
+        let mut way = Vec::new();
+        while at != NONE {
+            let step = trace[at as usize];
+            if !std::mem::replace(&mut seen[step.operation as usize], true) {
+                way.push(step.operation);
+            }
+            at = step.before;
+        }
+        way.reverse();
+        way
+    }
+
+    fn order(&self) -> Vec<u32> {
+        self.frontier.first().map_or(Vec::new(), |first| self.way(first.trace))
+    }
+
+    /// For each operation that is open where the search is stuck, the longest order with it; and the
+    /// longest of all.
+    fn partial_orders(&self) -> Vec<Vec<u32>> {
+        if self.trace.is_none() {
+            return Vec::new();
+        }
+        // More than a screen of them helps nobody.
+        const MOST: usize = 256;
+        let ways: Vec<Vec<u32>> =
+            self.work.list.iter().take(MOST).map(|kept| self.way(kept.trace)).collect();
+        let longest = |wanted: &dyn Fn(&[u32]) -> bool| {
+            (0..ways.len())
+                .filter(|way| wanted(&ways[*way]))
+                .max_by_key(|way| (ways[*way].len(), std::cmp::Reverse(*way)))
+        };
+        let mut chosen: Vec<usize> = longest(&|_| true).into_iter().collect();
+        for slot in self.used.iter() {
+            let operation = self.slots[slot];
+            if let Some(way) = longest(&|way| way.contains(&operation))
+                && !chosen.contains(&way)
+            {
+                chosen.push(way);
+            }
+        }
+        chosen.into_iter().map(|way| ways[way].clone()).collect()
+    }
+}
