@@ -119,7 +119,7 @@ impl Persister {
         self.disk.lock().header.clone()
     }
 
-    /// Looks at the header without copying it.
+    /// Looks at the header without copying it. `look` must neither wait nor use this disk.
     pub fn with_header<R>(&self, look: impl FnOnce(&[u8]) -> R) -> R {
         look(&self.disk.lock().header)
     }

@@ -154,8 +154,7 @@ impl fmt::Debug for Node {
 /// Puts the current node back when it goes.
 enum Restore {
     Thread(Option<Node>),
-    Task(u32),
-    Nothing,
+    Simulated(u32),
 }
 
 impl Restore {
@@ -164,10 +163,7 @@ impl Restore {
             Context::Threads => {
                 Restore::Thread(ENTERED.with(|cell| cell.replace(Some(node.clone()))))
             }
-            Context::Task => {
-                Restore::Task(sim::with(|world| world.set_spawn_node(node.inner.number)))
-            }
-            Context::Scheduler => Restore::Nothing,
+            _ => Restore::Simulated(sim::with(|world| world.set_spawn_node(node.inner.number))),
         }
     }
 }
@@ -179,11 +175,10 @@ impl Drop for Restore {
                 let previous = previous.take();
                 drop(ENTERED.with(|cell| cell.replace(previous)));
             }
-            Restore::Task(previous) => {
+            Restore::Simulated(previous) => {
                 let previous = *previous;
                 sim::with(|world| world.set_spawn_node(previous));
             }
-            Restore::Nothing => {}
         }
     }
 }

@@ -2,6 +2,8 @@
 //!
 //! Sending never blocks, so it may be done in an [`after`](crate::after) callback.
 
+use std::cell::Cell;
+use std::marker::PhantomData;
 use std::panic::Location;
 use std::sync::Arc;
 use std::time::Duration;
@@ -16,7 +18,8 @@ use crate::time::now;
 /// The two ends of a new channel.
 pub fn channel<T>() -> (Sender<T>, Receiver<T>) {
     let shared = Arc::new(Shared { state: Mutex::new(State::Empty(None)), sent: Condvar::new() });
-    (Sender { shared: Some(Arc::clone(&shared)) }, Receiver { shared })
+    let sender = Sender { shared: Some(Arc::clone(&shared)) };
+    (sender, Receiver { shared, one_task: PhantomData })
 }
 
 #[derive(Debug)]
@@ -47,6 +50,8 @@ pub struct Sender<T> {
 #[must_use = "an answer nobody waits for is lost"]
 pub struct Receiver<T> {
     shared: Arc<Shared<T>>,
+    /// One answer, one waiter: a receiver can be given to another task but not shared (not `Sync`).
+    one_task: PhantomData<Cell<()>>,
 }
 
 impl<T> Sender<T> {
@@ -57,7 +62,11 @@ impl<T> Sender<T> {
     pub fn send(mut self, value: T) -> Result<(), T> {
         let shared = self.shared.take().expect("a sender sends once");
         let mut state = shared.state.lock();
-        let State::Empty(waiter) = *state else { return Err(value) };
+        let State::Empty(waiter) = *state else {
+            drop(state);
+            // A dying task gets no error: its destructors may unwrap it.
+            return if sim::is_unwinding() { Ok(()) } else { Err(value) };
+        };
         *state = State::Full(value);
         drop(state);
         shared.wake(waiter);

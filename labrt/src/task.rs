@@ -76,6 +76,10 @@ impl<T> JoinHandle<T> {
         let at = Location::caller();
         if sim::context() == Context::Threads {
             let mut result = self.shared.result.lock();
+            if self.simulated.is_some() {
+                // Carried out of its simulation, where nothing runs any more.
+                return result.take().unwrap_or(Err(JoinError::Killed));
+            }
             loop {
                 if let Some(result) = result.take() {
                     return result;
@@ -103,7 +107,7 @@ impl<T> JoinHandle<T> {
     /// Whether the task has ended, one way or the other.
     pub fn is_finished(&self) -> bool {
         if sim::context() == Context::Threads {
-            return self.shared.result.lock().is_some();
+            return self.simulated.is_some() || self.shared.result.lock().is_some();
         }
         match self.simulated {
             Some((slot, number)) => !sim::with(|world| world.is_live(slot, number)),
@@ -165,8 +169,10 @@ where
     let job = move || {
         let mut result = Err(JoinError::Killed);
         node.run_thread_task(|| {
-            result = panic::catch_unwind(AssertUnwindSafe(body))
-                .map_err(|payload| JoinError::Panicked(panic_text(&*payload)));
+            result = panic::catch_unwind(AssertUnwindSafe(body)).map_err(|payload| {
+                let said = panic_text(&*payload);
+                JoinError::Panicked(said.unwrap_or_else(|| "a panic without a message".to_owned()))
+            });
         });
         *to.result.lock() = Some(result);
         to.ended.notify_all();
@@ -201,10 +207,11 @@ pub(crate) fn spawn_detached_on(
     }
 }
 
-fn panic_text(payload: &(dyn std::any::Any + Send)) -> String {
+/// What a panic said, if it said it in words.
+pub(crate) fn panic_text(payload: &(dyn std::any::Any + Send)) -> Option<String> {
     match (payload.downcast_ref::<&str>(), payload.downcast_ref::<String>()) {
-        (Some(text), _) => (*text).to_owned(),
-        (_, Some(text)) => text.clone(),
-        _ => "a panic without a message".to_owned(),
+        (Some(text), _) => Some((*text).to_owned()),
+        (_, Some(text)) => Some(text.clone()),
+        _ => None,
     }
 }

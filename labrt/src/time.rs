@@ -91,6 +91,9 @@ pub fn sleep_until(deadline: Instant) {
 
 /// Calls `callback` after `delay`, in no task.
 ///
+/// It belongs to no node either: it is called even if the node it was made on has crashed by then, as a message that is under way
+/// arrives all the same. What must die with a node is a task.
+///
 /// The callback must not block: it may send on a [`oneshot`](crate::oneshot), notify, spawn, take a lock that is held only for
 /// moments. This is what networks and timers are built from; a task that waits is clearer where it will do. On threads, a callback
 /// without delay is called before this returns.

@@ -28,7 +28,8 @@ use crate::time::now;
 #[derive(Default)]
 pub struct Select<'a> {
     operations: usize,
-    threads: crossbeam_channel::Select<'a>,
+    /// Made with the first receiver of the threads back end.
+    threads: Option<crossbeam_channel::Select<'a>>,
     simulated: Vec<&'a dyn Selectable>,
 }
 
@@ -63,7 +64,7 @@ impl<'a> Select<'a> {
     pub fn recv<T>(&mut self, receiver: &'a Receiver<T>) -> usize {
         match &receiver.0 {
             ReceiverKind::Threads(receiver) => {
-                self.threads.recv(receiver);
+                self.threads.get_or_insert_default().recv(receiver);
             }
             ReceiverKind::Simulated(channel) => self.simulated.push(&**channel),
         }
@@ -80,7 +81,7 @@ impl<'a> Select<'a> {
     pub fn ready(&mut self) -> usize {
         assert!(self.operations > 0, "a select without receivers would wait for ever");
         match sim::context() {
-            Context::Threads => self.threads.ready(),
+            Context::Threads => self.threads.get_or_insert_default().ready(),
             // A dying task gets an answer at once: any.
             _ => self.ready_simulated(None, Location::caller()).unwrap_or(0),
         }
@@ -90,32 +91,49 @@ impl<'a> Select<'a> {
     #[track_caller]
     pub fn ready_timeout(&mut self, timeout: Duration) -> Option<usize> {
         match sim::context() {
-            Context::Threads => self.threads.ready_timeout(timeout).ok(),
+            Context::Threads => self.threads.get_or_insert_default().ready_timeout(timeout).ok(),
             _ => self.ready_simulated(Some((now() + timeout).as_nanos()), Location::caller()),
         }
     }
 
     fn ready_simulated(&self, deadline: Option<u64>, at: Place) -> Option<usize> {
         loop {
-            let ready = self.simulated.iter().enumerate().filter(|(_, one)| one.is_ready());
-            let ready: Vec<usize> = ready.map(|(index, _)| index).collect();
-            if !ready.is_empty() {
-                return Some(ready[sim::with(|world| world.choose(ready.len()))]);
+            let ready = self.simulated.iter().filter(|one| one.is_ready()).count();
+            if ready > 0 {
+                let choice = sim::with(|world| world.choose(ready));
+                let all = self.simulated.iter().enumerate();
+                return all.filter(|(_, one)| one.is_ready()).nth(choice).map(|(index, _)| index);
             }
             if !sim::may_block() {
                 return None;
             }
             let waiter = sim::with(|world| world.prepare());
-            for one in &self.simulated {
-                one.add(waiter);
-            }
+            let listed = Listed::on(&self.simulated, waiter);
             let timed_out = sim::block(waiter, Wait::Select, at, deadline);
-            for one in &self.simulated {
-                one.remove(waiter);
-            }
+            drop(listed);
             if timed_out && !self.simulated.iter().any(|one| one.is_ready()) {
                 return None;
             }
+        }
+    }
+}
+
+/// A waiter on the lists of all channels of a select; taken off them however the wait ends.
+struct Listed<'a, 'b>(&'b [&'a dyn Selectable], Waiter);
+
+impl<'a, 'b> Listed<'a, 'b> {
+    fn on(channels: &'b [&'a dyn Selectable], waiter: Waiter) -> Listed<'a, 'b> {
+        for one in channels {
+            one.add(waiter);
+        }
+        Listed(channels, waiter)
+    }
+}
+
+impl Drop for Listed<'_, '_> {
+    fn drop(&mut self) {
+        for one in self.0 {
+            one.remove(self.1);
         }
     }
 }

@@ -31,6 +31,9 @@ struct State<T> {
 
 impl<T> State<T> {
     fn wake_receiver(&mut self) {
+        if sim::context() == sim::Context::Threads {
+            return; // carried out of its simulation: nobody waits there any more
+        }
         sim::with(|world| {
             world.wake_one(&mut self.receiving);
             world.wake_all(&mut self.selecting);
@@ -92,7 +95,7 @@ impl<T> Channel<T> {
 
     /// What a send without receivers comes to: an error, unless the sender is dying and its destructor might unwrap it.
     fn refused(&self, value: T) -> Result<(), SendError<T>> {
-        if std::thread::panicking() {
+        if sim::is_unwinding() {
             return Ok(());
         }
         Err(SendError(value))
@@ -101,7 +104,23 @@ impl<T> Channel<T> {
     fn wait_to_send(&self, at: Place) {
         let waiter = sim::with(|world| world.prepare());
         self.state.lock().sending.push(waiter);
+        let pass_on = PassOn { channel: self, sends: true };
         sim::block(waiter, Wait::Send, at, None);
+        std::mem::forget(pass_on);
+    }
+
+    /// Wakes a sender: there is room again, or (rendezvous) a value was received, and its sender is one of those that wait.
+    fn wake_sender(&self, state: &mut State<T>) {
+        if state.sending.is_empty() || sim::context() == sim::Context::Threads {
+            return;
+        }
+        sim::with(|world| {
+            if self.capacity == Some(0) {
+                world.wake_all(&mut state.sending);
+            } else {
+                world.wake_one(&mut state.sending);
+            }
+        });
     }
 
     fn send_rendezvous(&self, value: T, at: Place) -> Result<(), SendError<T>> {
@@ -110,7 +129,7 @@ impl<T> Channel<T> {
             drop(state);
             return self.refused(value);
         }
-        if std::thread::panicking() {
+        if sim::is_unwinding() {
             return Ok(()); // a dying task cannot wait for its receiver
         }
         let ticket = state.push(value);
@@ -151,9 +170,10 @@ impl<T> Channel<T> {
         }
         let room = match self.capacity {
             None => true,
+            // A value in the queue has woken its receiver already: whoever still waits is free to take another.
             Some(0) => {
-                let waiting = sim::with(|world| world.count_waiting(&state.receiving));
-                waiting > state.queue.len()
+                sim::context() != sim::Context::Threads
+                    && sim::with(|world| world.any_waiting(&state.receiving))
             }
             Some(capacity) => state.queue.len() < capacity,
         };
@@ -169,15 +189,7 @@ impl<T> Channel<T> {
         let mut state = self.state.lock();
         match state.queue.pop_front() {
             Some((_, value)) => {
-                if !state.sending.is_empty() {
-                    sim::with(|world| {
-                        if self.capacity == Some(0) {
-                            world.wake_all(&mut state.sending);
-                        } else {
-                            world.wake_one(&mut state.sending);
-                        }
-                    });
-                }
+                self.wake_sender(&mut state);
                 Ok(value)
             }
             None if state.senders == 0 => Err(TryRecvError::Disconnected),
@@ -197,7 +209,7 @@ impl<T> Channel<T> {
             }
             let waiter = sim::with(|world| world.prepare());
             self.state.lock().receiving.push(waiter);
-            let pass_on = PassOn(self);
+            let pass_on = PassOn { channel: self, sends: false };
             let timed_out = sim::block(waiter, Wait::Receive, at, deadline);
             std::mem::forget(pass_on);
             if timed_out {
@@ -281,13 +293,19 @@ impl<T> Drop for TakeBack<'_, T> {
     }
 }
 
-/// A receiver that is killed may just have been woken for a value: it wakes another instead.
-struct PassOn<'a, T>(&'a Channel<T>);
+/// A task that is killed may just have been woken, for a value or for room: it wakes another instead.
+struct PassOn<'a, T> {
+    channel: &'a Channel<T>,
+    /// Whether it waited to send, not to receive.
+    sends: bool,
+}
 
 impl<T> Drop for PassOn<'_, T> {
     fn drop(&mut self) {
-        let mut state = self.0.state.lock();
-        if !state.queue.is_empty() {
+        let mut state = self.channel.state.lock();
+        if self.sends {
+            self.channel.wake_sender(&mut state);
+        } else if !state.queue.is_empty() {
             state.wake_receiver();
         }
     }

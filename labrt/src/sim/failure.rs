@@ -22,6 +22,8 @@ pub enum FailureKind {
     TimeLimit,
     /// A watched invariant was broken ([`breach`](super::breach)).
     Breach,
+    /// The node of the root task was crashed.
+    RootKilled,
     /// The run could not be started (for instance, inside another one).
     Setup,
 }
@@ -35,6 +37,7 @@ impl fmt::Display for FailureKind {
             FailureKind::TaskPanic => "task panic",
             FailureKind::TimeLimit => "time limit",
             FailureKind::Breach => "invariant broken",
+            FailureKind::RootKilled => "the root task was killed",
             FailureKind::Setup => "the run could not start",
         })
     }
@@ -122,7 +125,7 @@ impl fmt::Display for Failure {
 
 /// Says whose stack of `size` bytes overflowed. Runs in a signal handler: writes to `out` only, allocates nothing.
 pub(super) fn describe_overflow(out: &mut dyn fmt::Write, size: usize) {
-    let done = world::try_peek(|world| {
+    let done = world::try_with(|world| {
         let (node, task) = world.running_names();
         let _ = writeln!(
             out,

@@ -35,8 +35,8 @@ use std::time::Duration;
 pub use failure::{Failure, FailureKind, TaskReport};
 pub use scheduler::run;
 pub(crate) use scheduler::{
-    block, block_on_lock, crash_node, give_up, lock_point, may_block, spawn_task, switch_point,
-    yield_now,
+    block, block_on_lock, crash_node, give_up, is_unwinding, lock_point, may_block, spawn_task,
+    switch_point, yield_now,
 };
 pub use trace::Event;
 pub(crate) use world::{Context, Place, Wait, Waiter, context, with};

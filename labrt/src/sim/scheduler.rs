@@ -7,6 +7,7 @@
 //! loops over blocking calls in a destructor, or needs a lock that somebody else holds, is given up: its stack is leaked
 //! and it is named in the report.
 
+use std::any::Any;
 use std::cell::Cell;
 use std::panic::{self, AssertUnwindSafe, Location, PanicHookInfo};
 use std::sync::{Arc, Once};
@@ -41,11 +42,12 @@ pub(super) struct Stopped;
 /// });
 /// assert_eq!(run.result.unwrap(), 60_000_000_000);
 /// ```
+#[track_caller]
 pub fn run<T: Send + 'static>(config: Config, body: impl FnOnce() -> T + Send + 'static) -> Run<T> {
     if context() != Context::Threads {
-        let failure = setup_failure(&config, "a simulation cannot be run inside another one");
-        return Run { result: Err(failure), report: Report::default() };
+        return not_run(&config, "a simulation cannot be run inside another one");
     }
+    let from = Location::caller();
     install_hook();
     coroutine::report_stack_overflows();
     let progress = Arc::new(Progress::new());
@@ -53,13 +55,16 @@ pub fn run<T: Send + 'static>(config: Config, body: impl FnOnce() -> T + Send + 
     let watched = Arc::clone(&progress);
     let thread_config = config.clone();
     let simulation = move || {
-        let run = simulate(thread_config, watched, body);
+        let config = thread_config.clone();
+        let whole = AssertUnwindSafe(move || simulate(thread_config, watched, from, body));
+        let run = panic::catch_unwind(whole).unwrap_or_else(|payload| {
+            not_run(&config, &format!("the simulator itself panicked: {}", take_panic(&*payload)))
+        });
         let _ = done.send(run);
     };
     if let Err(error) = crate::threads::start_os_thread(format!("sim-{}", config.seed), simulation)
     {
-        let failure = setup_failure(&config, &format!("no thread for the simulation: {error}"));
-        return Run { result: Err(failure), report: Report::default() };
+        return not_run(&config, &format!("no thread for the simulation: {error}"));
     }
     let step = (config.runaway / 8).max(Duration::from_millis(1));
     let mut pulse = progress.pulse();
@@ -68,9 +73,7 @@ pub fn run<T: Send + 'static>(config: Config, body: impl FnOnce() -> T + Send + 
         match outcome.recv_timeout(step) {
             Ok(run) => return run,
             Err(crossbeam_channel::RecvTimeoutError::Disconnected) => {
-                let failure =
-                    setup_failure(&config, "the simulation's thread ended without a result");
-                return Run { result: Err(failure), report: Report::default() };
+                return not_run(&config, "the simulation's thread ended without a result");
             }
             Err(crossbeam_channel::RecvTimeoutError::Timeout) => {
                 let now = progress.pulse();
@@ -95,6 +98,11 @@ fn setup_failure(config: &Config, message: &str) -> Failure {
     }
 }
 
+fn not_run<T>(config: &Config, message: &str) -> Run<T> {
+    let report = Report { seed: config.seed, ..Report::default() };
+    Run { result: Err(setup_failure(config, message)), report }
+}
+
 fn runaway<T>(config: &Config, progress: &Progress) -> Run<T> {
     let mut failure = setup_failure(
         config,
@@ -106,13 +114,16 @@ fn runaway<T>(config: &Config, progress: &Progress) -> Run<T> {
     );
     failure.kind = FailureKind::Runaway;
     failure.task = Some(progress.describe_running());
-    Run { result: Err(failure), report: Report { seed: config.seed, ..Report::default() } }
+    failure.at = Duration::from_nanos(progress.now());
+    let report = Report { seed: config.seed, virtual_time: failure.at, ..Report::default() };
+    Run { result: Err(failure), report }
 }
 
 /// The life of one simulation, on its own OS thread.
 fn simulate<T: Send + 'static>(
     config: Config,
     progress: Arc<Progress>,
+    from: Place,
     body: impl FnOnce() -> T + Send + 'static,
 ) -> Run<T> {
     world::install(Some(Box::new(World::new(config, progress))));
@@ -125,22 +136,18 @@ fn simulate<T: Send + 'static>(
         *slot.lock() = Some(value);
         with(|world| world.root_done = true);
     };
-    spawn_task(node.number(), "root", Location::caller(), root);
+    spawn_task(node.number(), "root", from, root);
     drop(node);
     drive();
-    let locals = with(|world| {
-        world.ending = true;
-        world.take_locals()
-    });
+    with(|world| world.ending = true);
     bury(None);
-    drop(locals);
-    // Callbacks own what they were given, possibly more callbacks; dropping is the only code of theirs that still runs.
+    // Callbacks and locals own what they were given, possibly more of their kind; dropping is all that is done with them.
     loop {
-        let callbacks = with(|world| world.take_callbacks());
-        if callbacks.is_empty() {
+        let (callbacks, locals) = with(|world| (world.take_callbacks(), world.take_locals()));
+        if callbacks.is_empty() && locals.is_empty() {
             break;
         }
-        drop(callbacks);
+        call(Box::new(move || drop((callbacks, locals))));
     }
     world::set_context(Context::Threads);
     let mut world = world::install(None).expect("the world is there until here");
@@ -159,9 +166,7 @@ fn simulate<T: Send + 'static>(
     let result = match (failure, value) {
         (Some(failure), _) => Err(failure),
         (None, Some(value)) => Ok(value),
-        (None, None) => {
-            Err(setup_failure(&Config::new(report.seed), "the node of the root task was crashed"))
-        }
+        (None, None) => Err(setup_failure(&Config::new(report.seed), "the root task was lost")),
     };
     Run { result, report }
 }
@@ -196,17 +201,29 @@ fn resume(slot: u32, mut coroutine: Coroutine) {
     }
 }
 
+/// Calls a timer callback: code of a user that runs on the scheduler's own stack.
 fn call(callback: world::Callback) {
-    if panic::catch_unwind(AssertUnwindSafe(callback)).is_err() {
-        let message = take_panic();
-        with(|world| world.fail(FailureKind::TaskPanic, format!("in a timer callback: {message}")));
+    let Err(payload) = panic::catch_unwind(AssertUnwindSafe(callback)) else { return };
+    if !payload.is::<Stopped>() {
+        let message = format!("in a timer callback: {}", take_panic(&*payload));
+        with(|world| world.fail(FailureKind::TaskPanic, message));
+    }
+    drop_payload(payload);
+}
+
+/// The destructor of what a panic carried is code of a user as well.
+fn drop_payload(payload: Box<dyn Any + Send>) {
+    if let Err(again) = panic::catch_unwind(AssertUnwindSafe(move || drop(payload))) {
+        std::mem::forget(again);
     }
 }
 
 /// Kills all tasks of `node`, or all there are.
 fn bury(node: Option<u32>) {
-    while let Some((slot, coroutine)) = with(|world| world.next_victim(node)) {
-        resume(slot, coroutine);
+    for slot in with(|world| world.doom(node)) {
+        if let Some(coroutine) = with(|world| world.start_doomed(slot)) {
+            resume(slot, coroutine);
+        }
     }
 }
 
@@ -238,10 +255,9 @@ fn bottom(body: impl FnOnce()) {
     if payload.is::<Killed>() || payload.is::<Stopped>() {
         return;
     }
-    let message = take_panic();
+    let message = take_panic(&*payload);
     with(|world| world.fail(FailureKind::TaskPanic, message));
-    // The payload's destructor is code of a user as well.
-    let _ = panic::catch_unwind(AssertUnwindSafe(move || drop(payload)));
+    drop_payload(payload);
 }
 
 // ---- giving up the processor ------------------------------------------------------------------------------------------
@@ -251,6 +267,7 @@ fn bottom(body: impl FnOnce()) {
 /// # Panics
 /// In a timer callback, which has no stack to wait on. A task that was killed is unwound from here.
 #[inline]
+#[track_caller]
 pub(crate) fn may_block() -> bool {
     match context() {
         Context::Task => {
@@ -271,14 +288,23 @@ pub(crate) fn may_block() -> bool {
             }
             panic!("a timer callback may not block");
         }
-        Context::Threads => true,
+        Context::Threads => false, // an object that was carried out of its simulation
     }
 }
 
+/// Whether the running task unwinds, killed or panicking: its destructors must be let through, whatever they do.
+///
+/// `thread::panicking` alone does not tell: once a task was leaked in mid-unwinding, it is true for the rest of the run.
 #[inline]
-fn is_unwinding() -> bool {
-    std::thread::panicking()
-        && with(|world| !world.panicking_lies() || (world.is_dying() && world.kills_raised()))
+pub(crate) fn is_unwinding() -> bool {
+    match context() {
+        Context::Task => {
+            std::thread::panicking()
+                && with(|world| !world.panicking_lies() || world.has_cause_to_unwind())
+        }
+        Context::Scheduler => with(|world| world.ending),
+        Context::Threads => false,
+    }
 }
 
 /// Unwinds the running task, which was killed.
@@ -293,6 +319,7 @@ fn die() -> ! {
 /// Ends a task that cannot be unwound: its stack is leaked.
 #[cold]
 pub(crate) fn give_up() -> ! {
+    assert!(context() == Context::Task, "a lock is needed that a leaked task holds");
     with(|world| world.mark_stuck());
     coroutine::suspend();
     unreachable!("a leaked stack is never resumed");
@@ -330,7 +357,7 @@ pub(crate) fn block_on_lock(waiter: Waiter, address: usize, created: Place, at: 
 /// Lets another task run first, if the seed says so.
 #[inline]
 fn maybe_yield(one_in: impl FnOnce(&World) -> u32) {
-    if context() != Context::Task || std::thread::panicking() {
+    if context() != Context::Task || is_unwinding() {
         return;
     }
     let (yields, dying) = with(|world| {
@@ -387,8 +414,14 @@ thread_local! {
     static PANIC: Cell<Option<String>> = const { Cell::new(None) };
 }
 
-fn take_panic() -> String {
-    PANIC.with(Cell::take).unwrap_or_else(|| "a panic without a message".into())
+/// What the panic with this payload said. The hook's note has the line too, but may be of an earlier panic that was caught.
+fn take_panic(payload: &(dyn Any + Send)) -> String {
+    let noted = PANIC.with(Cell::take);
+    let said = crate::task::panic_text(payload);
+    match noted {
+        Some(noted) if said.as_ref().is_none_or(|said| noted.starts_with(said)) => noted,
+        _ => said.unwrap_or_else(|| "a panic without a message".into()),
+    }
 }
 
 /// Makes panics in simulated tasks part of the report instead of lines that name the wrong thread.
@@ -400,10 +433,27 @@ fn install_hook() {
             if context() == Context::Threads {
                 previous(info);
             } else {
-                PANIC.with(|cell| cell.set(Some(describe_panic(info))));
+                on_panic(info);
             }
         }));
     });
+}
+
+fn on_panic(info: &PanicHookInfo<'_>) {
+    const LAST_WORDS: [&str; 2] =
+        ["panic in a destructor during cleanup", "panic in a function that cannot unwind"];
+    let hopeless = info.payload_as_str().is_some_and(|said| LAST_WORDS.contains(&said));
+    if !hopeless || context() != Context::Task {
+        PANIC.with(|cell| cell.set(Some(describe_panic(info))));
+        world::try_with(World::note_panic);
+        return;
+    }
+    // A destructor panicked while its task was unwinding. When this hook returns, the process is aborted, and with it whatever
+    // else runs in it. It does not return: the task is given up where it stands, and the run with it.
+    let message = PANIC.with(Cell::take).unwrap_or_default();
+    let message = format!("{message} (in a destructor, while the task was unwinding already)");
+    with(|world| world.fail(FailureKind::TaskPanic, message));
+    give_up();
 }
 
 fn describe_panic(info: &PanicHookInfo<'_>) -> String {

@@ -5,7 +5,7 @@
 
 use std::fmt;
 
-use xxhash_rust::xxh3::xxh3_64;
+use xxhash_rust::xxh3::{xxh3_64, xxh3_64_with_seed};
 
 /// One thing that happened in a run.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -75,7 +75,7 @@ impl Trace {
     #[inline]
     pub(super) fn message(&mut self, kind: &'static str, bytes: &[u8]) {
         self.messages += 1;
-        let hash = xxh3_64(bytes) ^ (kind.len() as u64);
+        let hash = xxh3_64_with_seed(bytes, xxh3_64(kind.as_bytes()));
         self.push(Event::Message(kind, hash));
     }
 

@@ -11,7 +11,10 @@ use parking_lot::Mutex;
 
 /// Shared between a simulation and whoever watches it.
 pub(super) struct Progress {
-    switches: AtomicU64,
+    /// Changes whenever a task or a callback gets the processor.
+    pulse: AtomicU64,
+    /// Virtual time.
+    now: AtomicU64,
     running: AtomicU32,
     /// Number, node, name and birthplace of the task in each slot.
     tasks: Mutex<Vec<Known>>,
@@ -29,7 +32,8 @@ struct Known {
 impl Progress {
     pub(super) fn new() -> Progress {
         Progress {
-            switches: AtomicU64::new(0),
+            pulse: AtomicU64::new(0),
+            now: AtomicU64::new(0),
             running: AtomicU32::new(u32::MAX),
             tasks: Mutex::new(Vec::new()),
             nodes: Mutex::new(Vec::new()),
@@ -37,9 +41,19 @@ impl Progress {
     }
 
     #[inline]
-    pub(super) fn switched(&self, switches: u64, slot: u32) {
+    pub(super) fn switched(&self, slot: u32) {
         self.running.store(slot, Ordering::Relaxed);
-        self.switches.store(switches, Ordering::Relaxed);
+        // Only one thread writes, so this need not be one (slower) atomic operation.
+        self.pulse.store(self.pulse.load(Ordering::Relaxed) + 1, Ordering::Relaxed);
+    }
+
+    pub(super) fn clock_moved(&self, now: u64) {
+        self.now.store(now, Ordering::Relaxed);
+    }
+
+    /// Virtual time, for a report.
+    pub(super) fn now(&self) -> u64 {
+        self.now.load(Ordering::Relaxed)
     }
 
     pub(super) fn node_added(&self, name: &str) {
@@ -64,16 +78,16 @@ impl Progress {
         }
     }
 
-    /// A number that changes whenever a task gets the processor.
+    /// A number that changes whenever a task or a callback gets the processor.
     pub(super) fn pulse(&self) -> u64 {
-        self.switches.load(Ordering::Relaxed)
+        self.pulse.load(Ordering::Relaxed)
     }
 
     /// The task that has the processor, for a report.
     pub(super) fn describe_running(&self) -> String {
         let slot = self.running.load(Ordering::Relaxed);
         match self.tasks.lock().get(slot as usize) {
-            None => "the scheduler".into(),
+            None => "a timer callback".into(),
             Some(task) => {
                 let nodes = self.nodes.lock();
                 let node = nodes.get(task.node as usize).map_or("-", String::as_str);

@@ -6,7 +6,7 @@
 
 use std::any::{Any, TypeId};
 use std::cell::{Cell, RefCell};
-use std::collections::{BTreeMap, BinaryHeap};
+use std::collections::BinaryHeap;
 use std::panic::Location;
 use std::sync::Arc;
 use std::time::Duration;
@@ -57,17 +57,11 @@ pub(crate) fn with<R>(f: impl FnOnce(&mut World) -> R) -> R {
     })
 }
 
-/// Like [`with`], when there may be no world or it may be borrowed (destructors late in a run, signal handlers).
-pub(crate) fn try_peek(f: impl FnOnce(&World)) -> bool {
+/// Like [`with`], when there may be no world or it may be borrowed (panic hooks, signal handlers). Says whether `f` was called.
+pub(super) fn try_with(f: impl FnOnce(&mut World)) -> bool {
     WORLD
-        .try_with(|cell| match cell.try_borrow() {
-            Ok(world) => match world.as_ref() {
-                Some(world) => {
-                    f(world);
-                    true
-                }
-                None => false,
-            },
+        .try_with(|cell| match cell.try_borrow_mut() {
+            Ok(mut world) => world.as_mut().map(|world| f(world)).is_some(),
             Err(_) => false,
         })
         .unwrap_or(false)
@@ -126,6 +120,8 @@ struct Task {
     epoch: u64,
     timed_out: bool,
     dying: bool,
+    /// It has panicked (and perhaps caught that).
+    panicked: bool,
     /// How often the kill was raised in it: more than once when the code swallows unwinding.
     kills: u32,
     /// Blocking calls it made while unwinding; they all return at once.
@@ -177,6 +173,9 @@ impl Ord for Timer {
 
 pub(super) type Callback = Box<dyn FnOnce() + Send>;
 
+/// A value that belongs to the whole simulation.
+pub(super) type Local = Arc<dyn Any + Send + Sync>;
+
 /// What the scheduler does next.
 pub(super) enum Next {
     Run(u32, Coroutine),
@@ -189,6 +188,8 @@ pub(super) enum Next {
 
 pub(crate) struct World {
     config: Config,
+    /// `Config::time_limit` in nanoseconds.
+    time_limit: u64,
     now: u64,
     tasks: Vec<Option<Task>>,
     free: Vec<u32>,
@@ -205,6 +206,8 @@ pub(crate) struct World {
     pub(super) nodes: Vec<NodeState>,
     crashed: Vec<u32>,
     running: Option<u32>,
+    /// The node of tasks that a timer callback spawns: `test`, except inside `Node::enter`.
+    callback_node: u32,
     pub(super) switches: u64,
     switches_here: u64,
     time_moves: u64,
@@ -213,7 +216,8 @@ pub(crate) struct World {
     pub(super) ending: bool,
     pub(super) failure: Option<Failure>,
     pub(super) leaked: Vec<String>,
-    locals: BTreeMap<TypeId, Arc<dyn Any + Send + Sync>>,
+    /// In order of making, so that they are dropped in an order that no build changes.
+    locals: Vec<(TypeId, Local)>,
     progress: Arc<Progress>,
     /// A task was leaked in mid-unwinding: `thread::panicking` no longer tells anything on this OS thread.
     panicking_lies: bool,
@@ -227,6 +231,7 @@ impl World {
             scheduling: Xoshiro256PlusPlus::from_rng(&mut seeds),
             drawing: Xoshiro256PlusPlus::from_rng(&mut seeds),
             trace,
+            time_limit: u64::try_from(config.time_limit.as_nanos()).unwrap_or(u64::MAX),
             config,
             now: 0,
             tasks: Vec::new(),
@@ -241,6 +246,7 @@ impl World {
             nodes: Vec::new(),
             crashed: Vec::new(),
             running: None,
+            callback_node: 0,
             switches: 0,
             switches_here: 0,
             time_moves: 0,
@@ -248,7 +254,7 @@ impl World {
             ending: false,
             failure: None,
             leaked: Vec::new(),
-            locals: BTreeMap::new(),
+            locals: Vec::new(),
             progress,
             panicking_lies: false,
         }
@@ -309,12 +315,16 @@ impl World {
     pub(crate) fn node_of_running(&self) -> u32 {
         self.running
             .and_then(|slot| self.tasks[slot as usize].as_ref())
-            .map_or(0, |task| task.spawn_node)
+            .map_or(self.callback_node, |task| task.spawn_node)
     }
 
-    /// Sets the node of the tasks that the running task spawns; returns the one it was.
+    /// Sets the node of the tasks that the running task, or timer callback, spawns; returns the one it was.
     pub(crate) fn set_spawn_node(&mut self, node: u32) -> u32 {
-        std::mem::replace(&mut self.current().spawn_node, node)
+        let spawn_node = match self.running {
+            Some(slot) => &mut self.task_mut(slot).spawn_node,
+            None => &mut self.callback_node,
+        };
+        std::mem::replace(spawn_node, node)
     }
 
     pub(crate) fn node_name(&self, node: u32) -> Arc<str> {
@@ -361,6 +371,7 @@ impl World {
             epoch: 0,
             timed_out: false,
             dying: false,
+            panicked: false,
             kills: 0,
             refused: 0,
             stuck: false,
@@ -400,7 +411,10 @@ impl World {
 
     /// Whether the task with this number, started in `slot`, is still there.
     pub(crate) fn is_live(&self, slot: u32, number: u64) -> bool {
-        self.tasks[slot as usize].as_ref().is_some_and(|task| task.number == number)
+        self.tasks
+            .get(slot as usize)
+            .and_then(Option::as_ref)
+            .is_some_and(|task| task.number == number)
     }
 
     pub(crate) fn add_joiner(&mut self, slot: u32, waiter: Waiter) {
@@ -440,8 +454,17 @@ impl World {
         self.panicking_lies
     }
 
-    pub(super) fn kills_raised(&mut self) -> bool {
-        self.current().kills > 0
+    /// Whether the running task has a reason to unwind: a kill was raised in it, or it panicked.
+    pub(super) fn has_cause_to_unwind(&mut self) -> bool {
+        let task = self.current();
+        task.panicked || (task.dying && task.kills > 0)
+    }
+
+    /// Notes a panic of the running task, if it is a task that runs.
+    pub(super) fn note_panic(&mut self) {
+        if self.running.is_some() {
+            self.current().panicked = true;
+        }
     }
 
     // ---- waiting ------------------------------------------------------------------------------------------------------
@@ -480,9 +503,9 @@ impl World {
         })
     }
 
-    /// How many of these wait right now.
-    pub(crate) fn count_waiting(&self, waiters: &[Waiter]) -> usize {
-        waiters.iter().filter(|waiter| self.is_waiting(**waiter)).count()
+    /// Whether any of these waits right now.
+    pub(crate) fn any_waiting(&self, waiters: &[Waiter]) -> bool {
+        waiters.iter().any(|waiter| self.is_waiting(*waiter))
     }
 
     /// Ends the wait, if it is still on. Says whether it was.
@@ -653,10 +676,10 @@ impl World {
                 self.timers.pop(); // a deadline that was not needed
                 continue;
             }
-            let limit = self.config.time_limit;
-            if at > limit.as_nanos() as u64 {
-                self.now = limit.as_nanos() as u64;
-                let text = format!("the run has not ended after {} s", limit.as_secs_f64());
+            if at > self.time_limit {
+                self.now = self.time_limit;
+                let limit = self.config.time_limit.as_secs_f64();
+                let text = format!("the run has not ended after {limit} s");
                 self.fail(FailureKind::TimeLimit, text);
                 return;
             }
@@ -664,6 +687,7 @@ impl World {
             self.switches_here = 0;
             self.time_moves += 1;
             self.trace.push(Event::Clock(at));
+            self.progress.clock_moved(at);
             return;
         }
         self.fail(FailureKind::Deadlock, "no task can run and no timer is pending".into());
@@ -680,7 +704,13 @@ impl World {
             if self.root_done || self.failure.is_some() {
                 return Next::Stop;
             }
+            if self.switches_here > self.config.switches_at_once {
+                self.report_livelock();
+                continue;
+            }
             if let Some(callback) = self.fire_due() {
+                self.switches_here += 1; // one that adds the next without delay must not go on for ever
+                self.progress.switched(u32::MAX);
                 return Next::Call(callback);
             }
             if self.runnable.is_empty() {
@@ -691,11 +721,6 @@ impl World {
             let slot = self.runnable.swap_remove(choice);
             self.switches += 1;
             self.switches_here += 1;
-            if self.switches_here > self.config.switches_at_once {
-                self.runnable.push(slot);
-                self.report_livelock();
-                continue;
-            }
             return Next::Run(slot, self.start(slot));
         }
     }
@@ -715,7 +740,7 @@ impl World {
         let number = task.number;
         let coroutine = task.coroutine.take().expect("a task runs once at a time");
         self.trace.push(Event::Switch(number));
-        self.progress.switched(self.switches, slot);
+        self.progress.switched(slot);
         coroutine
     }
 
@@ -748,29 +773,37 @@ impl World {
         for joiner in task.joiners {
             self.wake(joiner);
         }
+        if task.number == 0 && !self.root_done {
+            self.fail(FailureKind::RootKilled, "the node of the root task was crashed".into());
+        }
     }
 
-    /// The next task to kill of `node` (or of any, at the end of a run): holders of locks first, since others may need
-    /// those locks to unwind.
-    pub(super) fn next_victim(&mut self, node: Option<u32>) -> Option<(u32, Coroutine)> {
-        let mut victim: Option<u32> = None;
-        for (slot, task) in self.tasks.iter().enumerate() {
+    /// The tasks to kill of `node` (or all, at the end of a run), in order: holders of locks first, since others may need
+    /// those locks to unwind. All of them are marked as dying, and none is ready any more.
+    pub(super) fn doom(&mut self, node: Option<u32>) -> Vec<u32> {
+        let mut holders = Vec::new();
+        let mut others = Vec::new();
+        for (slot, task) in self.tasks.iter_mut().enumerate() {
             let Some(task) = task else { continue };
             if node.is_none_or(|node| task.node == node) && task.coroutine.is_some() {
-                if !task.held.is_empty() {
-                    victim = Some(slot as u32);
-                    break;
-                }
-                victim = victim.or(Some(slot as u32));
+                task.dying = true;
+                // Not blocked and not in the ready list: nothing can wake it but its killer.
+                task.state = State::Running;
+                let list = if task.held.is_empty() { &mut others } else { &mut holders };
+                list.push(slot as u32);
             }
         }
-        let slot = victim?;
-        self.runnable.retain(|&other| other != slot);
-        let task = self.task_mut(slot);
-        task.dying = true;
-        let number = task.number;
-        self.trace.push(Event::Kill(number));
-        Some((slot, self.start(slot)))
+        let tasks = &self.tasks;
+        self.runnable.retain(|&slot| tasks[slot as usize].as_ref().is_some_and(|task| !task.dying));
+        holders.append(&mut others);
+        holders
+    }
+
+    /// Makes a doomed task the running one, if it is still there.
+    pub(super) fn start_doomed(&mut self, slot: u32) -> Option<Coroutine> {
+        let task = self.tasks[slot as usize].as_ref().filter(|task| task.dying)?;
+        self.trace.push(Event::Kill(task.number));
+        Some(self.start(slot))
     }
 
     // ---- randomness, locals -------------------------------------------------------------------------------------------
@@ -782,15 +815,15 @@ impl World {
         value
     }
 
-    pub(super) fn local(&self, key: TypeId) -> Option<Arc<dyn Any + Send + Sync>> {
-        self.locals.get(&key).cloned()
+    pub(super) fn local(&self, key: TypeId) -> Option<Local> {
+        self.locals.iter().find(|(other, _)| *other == key).map(|(_, value)| Arc::clone(value))
     }
 
-    pub(super) fn set_local(&mut self, key: TypeId, value: Arc<dyn Any + Send + Sync>) {
-        self.locals.insert(key, value);
+    pub(super) fn set_local(&mut self, key: TypeId, value: Local) {
+        self.locals.push((key, value));
     }
 
-    pub(super) fn take_locals(&mut self) -> BTreeMap<TypeId, Arc<dyn Any + Send + Sync>> {
+    pub(super) fn take_locals(&mut self) -> Vec<(TypeId, Local)> {
         std::mem::take(&mut self.locals)
     }
 
