@@ -443,15 +443,15 @@ impl<'h, M: Model, const N: usize> Search<'h, M, N> {
         self.count()?;
         let state = configuration.state;
         let unsure = configuration.live.and(&self.states.get(state).unsure);
-        if !unsure.is_empty() {
-            for open in unsure.iter() {
-                self.resolve(state, open)?;
-            }
-            let needed = configuration.needs.contains(slot);
-            self.settle(&mut configuration);
-            if needed && !configuration.needs.contains(slot) {
-                self.pass(configuration, slot);
-            }
+        for open in unsure.iter() {
+            self.resolve(state, open)?;
+        }
+        // Another configuration with this state may have found out already what is idle in it, so this
+        // is due even when nothing was unsure.
+        let needed = configuration.needs.contains(slot);
+        self.settle(&mut configuration);
+        if needed && !configuration.needs.contains(slot) {
+            self.pass(configuration, slot);
         }
         let mut candidates = configuration.live.and(&self.states.get(state).moves);
         if candidates.contains(slot) {

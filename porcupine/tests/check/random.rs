@@ -6,6 +6,9 @@ use rand_xoshiro::Xoshiro256PlusPlus;
 
 pub(crate) type Dice = Xoshiro256PlusPlus;
 
+/// What clients of a model see.
+pub(crate) type History<M> = Vec<Operation<<M as Model>::Input, <M as Model>::Output>>;
+
 pub(crate) fn dice(seed: u64) -> Dice {
     Dice::seed_from_u64(seed)
 }
@@ -15,6 +18,7 @@ pub(crate) fn dice(seed: u64) -> Dice {
 /// The intervals are random and mostly long. A random instant in each is where the operation takes
 /// effect, which gives its answer; so without corruption the history is linearizable. `answer` says
 /// what the object answers in a state, `corrupt` makes up some other answer.
+#[expect(clippy::type_complexity, reason = "three closures over one model's types")]
 pub(crate) fn history<M: Model>(
     model: &M,
     dice: &mut Dice,
@@ -22,7 +26,7 @@ pub(crate) fn history<M: Model>(
     input: &mut dyn FnMut(&mut Dice) -> M::Input,
     answer: &mut dyn FnMut(&M::State, &M::Input, &mut Dice) -> M::Output,
     corrupt: &mut dyn FnMut(&M::Input, &mut Dice) -> M::Output,
-) -> Vec<Operation<M::Input, M::Output>> {
+) -> History<M> {
     let clients = dice.random_range(1..=5);
     let count = dice.random_range(1..=most);
     let stretch = dice.random_range(1..=12u64);

@@ -2,21 +2,19 @@
 //!
 //! `PORCUPINE_CASES` says how many of each (20,000; CI and the closing runs take 100,000).
 
+use porcupine::models::AppendKv;
 use porcupine::models::versioned_kv::{self, VersionedKv};
 use porcupine::{Model, Operation, Options, Verdict, check_operations, check_operations_verbose};
 use rand::RngExt;
 
 use crate::brute::linearizable;
-use crate::random::{Dice, dice, history};
+use crate::random::{Dice, History, dice, history};
 
 fn cases() -> u64 {
     std::env::var("PORCUPINE_CASES").ok().and_then(|n| n.parse().ok()).unwrap_or(20_000)
 }
 
-fn compare<M: Model>(
-    model: &M,
-    mut make: impl FnMut(&mut Dice) -> Vec<Operation<M::Input, M::Output>>,
-) {
+fn compare<M: Model>(model: &M, mut make: impl FnMut(&mut Dice) -> History<M>) {
     let (mut yes, mut no) = (0, 0);
     for seed in 0..cases() {
         let history = make(&mut dice(seed));
@@ -103,6 +101,164 @@ fn versioned_kv_agrees() {
                 Input::Put { .. } => [Output::Done, Output::Version, Output::Maybe, Output::NoKey]
                     [dice.random_range(0..4)]
                 .clone(),
+            },
+        )
+    });
+}
+
+#[test]
+fn register_agrees() {
+    use porcupine::models::register::{Input, Output, Register};
+    let model = Register::new();
+    compare(&model, |dice| {
+        let value = |dice: &mut Dice| dice.random_range(0..3i64);
+        history(
+            &model,
+            dice,
+            8,
+            &mut |dice| match dice.random_range(0..3) {
+                0 => Input::Read,
+                1 => Input::Write(value(dice)),
+                _ => Input::Cas(value(dice), value(dice)),
+            },
+            &mut |state, input, _| match input {
+                Input::Read => Output::Value(*state),
+                Input::Cas(old, _) if *state != Some(*old) => Output::Differs,
+                Input::Write(_) | Input::Cas(..) => Output::Done,
+            },
+            &mut |_, dice| match dice.random_range(0..4) {
+                0 => Output::Done,
+                1 => Output::Differs,
+                _ => Output::Value(dice.random_bool(0.8).then(|| value(dice))),
+            },
+        )
+    });
+}
+
+#[test]
+fn set_agrees() {
+    use porcupine::models::set::{Input, Output, Set};
+    let model = Set::new();
+    compare(&model, |dice| {
+        let value = |dice: &mut Dice| dice.random_range(0..3i64);
+        history(
+            &model,
+            dice,
+            7,
+            &mut |dice| match dice.random_range(0..4) {
+                0 => Input::Add(value(dice)),
+                1 => Input::Remove(value(dice)),
+                2 => Input::Contains(value(dice)),
+                _ => Input::Members,
+            },
+            &mut |state, input, dice| match input {
+                Input::Add(_) | Input::Remove(_) if dice.random_bool(0.5) => Output::Done,
+                Input::Add(value) => Output::Changed(!state.contains(value)),
+                Input::Remove(value) => Output::Changed(state.contains(value)),
+                Input::Contains(value) => Output::Is(state.contains(value)),
+                Input::Members => Output::Members(state.clone()),
+            },
+            &mut |input, dice| match input {
+                Input::Add(_) | Input::Remove(_) => Output::Changed(dice.random_bool(0.5)),
+                Input::Contains(_) => Output::Is(dice.random_bool(0.5)),
+                Input::Members => {
+                    Output::Members((0..3).filter(|_| dice.random_bool(0.5)).collect())
+                }
+            },
+        )
+    });
+}
+
+#[test]
+fn queue_agrees() {
+    use porcupine::models::queue::{Input, Output, Queue};
+    let model = Queue::new();
+    compare(&model, |dice| {
+        let values = dice.random_range(1..=4i64);
+        history(
+            &model,
+            dice,
+            8,
+            &mut |dice| match dice.random_range(0..2) {
+                0 => Input::Enqueue(dice.random_range(0..values)),
+                _ => Input::Dequeue,
+            },
+            &mut |state, input, _| match (input, state.front()) {
+                (Input::Enqueue(_), _) => Output::Done,
+                (Input::Dequeue, Some(value)) => Output::Value(*value),
+                (Input::Dequeue, None) => Output::Empty,
+            },
+            &mut |input, dice| match input {
+                Input::Dequeue if dice.random_bool(0.3) => Output::Empty,
+                Input::Dequeue => Output::Value(dice.random_range(0..values)),
+                Input::Enqueue(_) => Output::Done,
+            },
+        )
+    });
+}
+
+#[test]
+fn lock_agrees() {
+    use porcupine::models::lock::{Input, Lock, Output};
+    compare(&Lock, |dice| {
+        history(
+            &Lock,
+            dice,
+            8,
+            &mut |dice| match dice.random_range(0..2) {
+                0 => Input::Acquire(dice.random_range(0..2)),
+                _ => Input::Release(dice.random_range(0..2)),
+            },
+            &mut |holder, input, _| {
+                let possible = match input {
+                    Input::Acquire(_) => holder.is_none(),
+                    Input::Release(owner) => *holder == Some(*owner),
+                };
+                if possible { Output::Done } else { Output::Refused }
+            },
+            &mut |_, dice| if dice.random_bool(0.5) { Output::Done } else { Output::Refused },
+        )
+    });
+}
+
+#[test]
+fn append_kv_agrees() {
+    append_kv(AppendKv::new());
+}
+
+#[test]
+fn append_kv_whole_agrees() {
+    append_kv(AppendKv::whole());
+}
+
+fn append_kv(model: AppendKv) {
+    use porcupine::models::append_kv::{Input, Output};
+    let value = |dice: &mut Dice| ["x", "y"][dice.random_range(0..2)];
+    compare(&model, |dice| {
+        let keys = dice.random_range(1..=2);
+        history(
+            &model,
+            dice,
+            7,
+            &mut |dice| {
+                let key = ["a", "b"][dice.random_range(0..keys)];
+                match dice.random_range(0..4) {
+                    0 => Input::put(key, value(dice)),
+                    1 => Input::append(key, value(dice)),
+                    _ => Input::get(key),
+                }
+            },
+            &mut |state, input, _| match input {
+                Input::Get { key } => Output::value(state.get(key)),
+                Input::Put { .. } | Input::Append { .. } => Output::Done,
+            },
+            &mut |input, dice| match input {
+                Input::Get { .. } => {
+                    let length = dice.random_range(0..3);
+                    let text: String = (0..length).map(|_| value(dice)).collect();
+                    Output::value(&text)
+                }
+                Input::Put { .. } | Input::Append { .. } => Output::Done,
             },
         )
     });
