@@ -1,0 +1,141 @@
+//! Primitive values ↔ bytes: the one file that knows bincode.
+//!
+//! bincode is finished and no longer maintained. Whoever replaces it replaces the inside of
+//! [`Sink`] and [`Source`]; the rest of the crate says only "put this `u64`", "take a `char`".
+//!
+//! bincode's own serde layer is not used: it neither limits the depth of nested values nor tells
+//! where in the input it stopped. The bytes are the same (`tests/format/known_bytes.rs`).
+
+use bincode::config::{self, Configuration};
+use bincode::de::read::Reader;
+use bincode::de::{Decode, DecoderImpl};
+use bincode::enc::write::Writer;
+use bincode::enc::{Encode, EncoderImpl};
+use bincode::error::{DecodeError, EncodeError};
+
+use crate::error::Stop;
+
+/// Little endian; integers in 1, 3, 5, 9 or 17 bytes, small ones in few. No limit here: lengths
+/// are checked against the input before anything is allocated.
+const CONFIG: Configuration = config::standard();
+
+/// A primitive value that bincode can write and read.
+pub(crate) trait Primitive: Encode + Decode<()> {}
+impl<T: Encode + Decode<()>> Primitive for T {}
+
+/// Where encoded bytes go: the end of one vector.
+pub(crate) struct Sink<'a> {
+    out: &'a mut Vec<u8>,
+}
+
+impl<'a> Sink<'a> {
+    pub(crate) fn new(out: &'a mut Vec<u8>) -> Sink<'a> {
+        Sink { out }
+    }
+
+    #[inline]
+    pub(crate) fn put<T: Primitive>(&mut self, value: T) {
+        value
+            .encode(&mut EncoderImpl::new(self, CONFIG))
+            .expect("appending a primitive to a vector does not fail");
+    }
+
+    #[inline]
+    pub(crate) fn put_slice(&mut self, bytes: &[u8]) {
+        self.put(bytes.len() as u64);
+        self.out.extend_from_slice(bytes);
+    }
+}
+
+impl Writer for Sink<'_> {
+    #[inline]
+    fn write(&mut self, bytes: &[u8]) -> Result<(), EncodeError> {
+        self.out.extend_from_slice(bytes);
+        Ok(())
+    }
+}
+
+/// Where decoded bytes come from: a slice, and how far it was read.
+pub(crate) struct Source<'de> {
+    bytes: &'de [u8],
+    /// At most `bytes.len()`.
+    at: usize,
+}
+
+impl<'de> Source<'de> {
+    /// Reads `bytes` from position `at` on, which lies within them.
+    pub(crate) fn new(bytes: &'de [u8], at: usize) -> Source<'de> {
+        debug_assert!(at <= bytes.len(), "position {at} of {} bytes", bytes.len());
+        Source { bytes, at }
+    }
+
+    #[inline]
+    pub(crate) fn position(&self) -> usize {
+        self.at
+    }
+
+    #[inline]
+    pub(crate) fn left(&self) -> usize {
+        self.bytes.len() - self.at
+    }
+
+    #[inline]
+    pub(crate) fn take<T: Primitive>(&mut self) -> Result<T, Stop> {
+        T::decode(&mut DecoderImpl::new(self, CONFIG, ())).map_err(flaw)
+    }
+
+    /// The next `count` bytes.
+    #[inline]
+    pub(crate) fn take_bytes(&mut self, count: u64) -> Result<&'de [u8], Stop> {
+        if count > self.left() as u64 {
+            return Err(Stop::end_of_value());
+        }
+        let start = self.at;
+        self.at += count as usize;
+        Ok(&self.bytes[start..self.at])
+    }
+}
+
+impl Reader for Source<'_> {
+    #[inline]
+    fn read(&mut self, bytes: &mut [u8]) -> Result<(), DecodeError> {
+        let Some(found) = self.bytes[self.at..].get(..bytes.len()) else {
+            return Err(DecodeError::UnexpectedEnd { additional: bytes.len() - self.left() });
+        };
+        bytes.copy_from_slice(found);
+        self.at += bytes.len();
+        Ok(())
+    }
+
+    #[inline]
+    fn peek_read(&mut self, count: usize) -> Option<&[u8]> {
+        self.bytes[self.at..].get(..count)
+    }
+
+    /// bincode consumes only what it peeked at.
+    #[inline]
+    fn consume(&mut self, count: usize) {
+        self.at += count;
+    }
+}
+
+#[cold]
+fn flaw(error: DecodeError) -> Stop {
+    match error {
+        DecodeError::UnexpectedEnd { .. } => Stop::end_of_value(),
+        DecodeError::InvalidBooleanValue(byte) => {
+            Stop::corrupt(format!("{byte} is neither false (0) nor true (1)"))
+        }
+        DecodeError::InvalidCharEncoding(_) => Stop::corrupt("not a character in UTF-8"),
+        DecodeError::InvalidIntegerType { .. } => Stop::corrupt("an integer wider than its type"),
+        other => Stop::corrupt(other.to_string()),
+    }
+}
+
+/// A length as it stands before a value's body: the bytes, and how many of them count.
+pub(crate) fn length_prefix(length: usize) -> ([u8; 9], usize) {
+    let mut prefix = [0; 9];
+    let width = bincode::encode_into_slice(length as u64, &mut prefix, CONFIG)
+        .expect("an integer takes at most nine bytes");
+    (prefix, width)
+}

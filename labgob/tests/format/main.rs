@@ -1,0 +1,1 @@
+//! The format: round trips, known bytes, damaged input.
