@@ -1,0 +1,73 @@
+//! The caller's side: encode, send, wait.
+
+use std::fmt;
+use std::sync::Arc;
+
+use labrt::oneshot;
+
+use crate::{CallError, Method};
+
+/// A caller's handle to one server. Cheap to clone; calls on all clones are independent of each other.
+#[derive(Clone)]
+pub struct ClientEnd {
+    transport: Arc<dyn Transport>,
+}
+
+/// Carries requests to one server: a [`Network`](crate::Network), or one day a real one.
+pub trait Transport: Send + Sync {
+    /// Takes the request and returns at once. The answer may come at any time, from any task or timer callback; dropping it unused
+    /// says [`CallError::NoReply`].
+    fn send(&self, request: Request, answer: Answer);
+}
+
+/// What goes to the server.
+#[derive(Debug)]
+#[non_exhaustive]
+pub struct Request {
+    /// [`Method::SERVICE`].
+    pub service: &'static str,
+    /// [`Method::METHOD`].
+    pub method: &'static str,
+    /// The encoded [`Method::Args`].
+    pub args: Vec<u8>,
+}
+
+/// The right to answer one request, once.
+#[derive(Debug)]
+pub struct Answer(oneshot::Sender<Result<Vec<u8>, CallError>>);
+
+impl Answer {
+    /// Ends the call with the encoded reply, or with an error. Never blocks. A caller that is gone is no concern.
+    pub fn give(self, outcome: Result<Vec<u8>, CallError>) {
+        let _ = self.0.send(outcome);
+    }
+}
+
+impl ClientEnd {
+    /// An end that talks through `transport`.
+    pub fn new(transport: Arc<dyn Transport>) -> ClientEnd {
+        ClientEnd { transport }
+    }
+
+    /// Calls method `M` and waits for what becomes of it. The contract stands at the head of the [crate](crate).
+    ///
+    /// # Errors
+    /// [`CallError::NoReply`] when nothing came back, which is normal; anything else is a mistake in the program.
+    #[track_caller]
+    pub fn call<M: Method>(&self, args: &M::Args) -> Result<M::Reply, CallError> {
+        let args = labgob::encode(args)
+            .map_err(|source| CallError::Encode { what: "arguments", source })?;
+        let (answer, waiting) = oneshot::channel();
+        let request = Request { service: M::SERVICE, method: M::METHOD, args };
+        self.transport.send(request, Answer(answer));
+        // Not a closure: a report of a deadlock is to show the caller's line.
+        let Ok(outcome) = waiting.recv() else { return Err(CallError::NoReply) };
+        labgob::decode(&outcome?).map_err(|source| CallError::Decode { what: "reply", source })
+    }
+}
+
+impl fmt::Debug for ClientEnd {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ClientEnd").finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,189 @@
+//! What befalls one request and its reply: a pure function of settings and random numbers.
+
+use std::ops::RangeInclusive;
+use std::time::Duration;
+
+/// On an unreliable network a request is held up by less than this, in whole milliseconds.
+const SHORT_DELAY_MS: u64 = 27;
+/// Probability that an unreliable network loses a request; the same again for a reply.
+const UNRELIABLE_LOSS: f64 = 0.1;
+/// Probability that long reordering holds a reply back.
+const REORDERED: f64 = 600.0 / 900.0;
+/// A reply that is held back waits this long, and up to `REORDER_SPREAD_MS` more, short waits being likelier.
+const REORDER_FLOOR_MS: u64 = 200;
+const REORDER_SPREAD_MS: u64 = 2000;
+/// A call that nobody can answer ends within this time, in whole milliseconds …
+const UNANSWERED_MS: u64 = 100;
+/// … or this, with long delays.
+const UNANSWERED_LONG_MS: u64 = 7000;
+/// A call to a server that died ends within this time: the phase of a poll of this period.
+const POLL: Duration = Duration::from_millis(100);
+
+/// Faults of one link, that is of one end, beyond those of the network. They add to what the network does; the default is none.
+///
+/// A link has a direction for requests (from the caller) and one for replies. Cuts act on messages that pass while they are in force;
+/// the other settings are those of the moment at which the call was made.
+#[derive(Clone, PartialEq, Debug)]
+pub struct LinkFaults {
+    /// No request arrives: a call fares as on a disabled end, but calls under way keep their replies.
+    pub cut_requests: bool,
+    /// No reply comes back: handlers run, callers hear nothing, and learn so after the delay of a call that nobody answers.
+    pub cut_replies: bool,
+    /// Added to every message, in each direction.
+    pub latency: Duration,
+    /// Probability that a request is lost; the same again for its reply.
+    pub loss: f64,
+    /// Probability that a request arrives twice, the second copy up to 26 ms after the first. Both run; the first reply counts.
+    pub duplicate: f64,
+    /// Probability that a request (each copy of it) is held up by a time drawn from [`held_up`](LinkFaults::held_up).
+    pub long_delay: f64,
+    /// How long, when it is. Start value: 200 ms to 2.2 s.
+    pub held_up: RangeInclusive<Duration>,
+    /// A call without an answer by then ends with `NoReply`, while its request or reply may still be under way. Together with
+    /// `long_delay`, or a long `latency`, handlers run for callers that have long given up. Start value: `None`, wait on.
+    pub patience: Option<Duration>,
+}
+
+impl Default for LinkFaults {
+    fn default() -> LinkFaults {
+        LinkFaults {
+            cut_requests: false,
+            cut_replies: false,
+            latency: Duration::ZERO,
+            loss: 0.0,
+            duplicate: 0.0,
+            long_delay: 0.0,
+            held_up: Duration::from_millis(200)..=Duration::from_millis(2200),
+            patience: None,
+        }
+    }
+}
+
+/// The settings of a network that decide over a message.
+#[derive(Clone, Debug)]
+pub(crate) struct Weather {
+    pub(crate) reliable: bool,
+    pub(crate) long_reordering: bool,
+    /// Bounds of the time a message takes, in nanoseconds.
+    pub(crate) latency: (u64, u64),
+}
+
+/// What will happen to one call, decided when it is made.
+#[derive(Clone, PartialEq, Debug)]
+pub(crate) struct Fate {
+    /// From the caller to the server.
+    pub(crate) request_takes: Duration,
+    /// It never gets there; the caller learns so after the same time.
+    pub(crate) request_lost: bool,
+    /// A second copy arrives after this time.
+    pub(crate) copy_takes: Option<Duration>,
+    /// From the server to the caller.
+    pub(crate) reply_takes: Duration,
+    pub(crate) reply_lost: bool,
+    /// The reply, once back, is held for this long.
+    pub(crate) reply_held: Option<Duration>,
+}
+
+impl Fate {
+    /// Draws a fate. `slowness` is the server's, for each direction; `dice` gives 64 random bits a time.
+    pub(crate) fn draw(
+        weather: &Weather,
+        faults: Option<&LinkFaults>,
+        slowness: Duration,
+        mut dice: impl FnMut() -> u64,
+    ) -> Fate {
+        let (there, back) = latencies(weather.latency, &mut dice);
+        let mut fate = Fate {
+            request_takes: there + slowness,
+            request_lost: false,
+            copy_takes: None,
+            reply_takes: back + slowness,
+            reply_lost: false,
+            reply_held: None,
+        };
+        if !weather.reliable {
+            fate.request_takes += millis_below(SHORT_DELAY_MS, dice());
+            fate.request_lost = chance(UNRELIABLE_LOSS, dice());
+            fate.reply_lost = chance(UNRELIABLE_LOSS, dice());
+        }
+        if weather.long_reordering && chance(REORDERED, dice()) {
+            // A uniform number below a uniform number: most waits are short.
+            let bound = 1 + below(REORDER_SPREAD_MS, dice());
+            let wait = REORDER_FLOOR_MS + below(bound, dice());
+            fate.reply_held = Some(Duration::from_millis(wait));
+        }
+        if let Some(faults) = faults {
+            fate.add(faults, &mut dice);
+        }
+        fate
+    }
+
+    /// Adds the faults of the link.
+    fn add(&mut self, faults: &LinkFaults, dice: &mut impl FnMut() -> u64) {
+        self.request_takes += faults.latency;
+        self.reply_takes += faults.latency;
+        if faults.loss > 0.0 {
+            self.request_lost |= chance(faults.loss, dice());
+            self.reply_lost |= chance(faults.loss, dice());
+        }
+        if faults.duplicate > 0.0 && chance(faults.duplicate, dice()) {
+            let later = millis_below(SHORT_DELAY_MS, dice());
+            self.copy_takes = Some(self.request_takes + later);
+        }
+        if faults.long_delay > 0.0 {
+            for takes in std::iter::once(&mut self.request_takes).chain(&mut self.copy_takes) {
+                if chance(faults.long_delay, dice()) {
+                    *takes += between(&faults.held_up, dice());
+                }
+            }
+        }
+    }
+}
+
+/// How long a call waits that nobody can answer.
+pub(crate) fn unanswered(long_delays: bool, word: u64) -> Duration {
+    millis_below(if long_delays { UNANSWERED_LONG_MS } else { UNANSWERED_MS }, word)
+}
+
+/// When a caller notices that its server is dead.
+pub(crate) fn next_poll(word: u64) -> Duration {
+    Duration::from_nanos(below(POLL.as_nanos() as u64, word))
+}
+
+/// The time one message takes.
+pub(crate) fn latency(bounds: (u64, u64), mut dice: impl FnMut() -> u64) -> Duration {
+    latencies(bounds, &mut dice).0
+}
+
+/// The latencies there and back, from one random number.
+fn latencies((low, high): (u64, u64), dice: &mut impl FnMut() -> u64) -> (Duration, Duration) {
+    if low >= high {
+        return (Duration::from_nanos(low), Duration::from_nanos(low));
+    }
+    let word = dice();
+    // The halves of the word, each moved to the top of one.
+    let there = low + below(high - low + 1, word & 0xffff_ffff_0000_0000);
+    let back = low + below(high - low + 1, word << 32);
+    (Duration::from_nanos(there), Duration::from_nanos(back))
+}
+
+/// A number below `bound`, all equally likely, from 64 random bits.
+fn below(bound: u64, word: u64) -> u64 {
+    ((u128::from(word) * u128::from(bound)) >> 64) as u64
+}
+
+fn millis_below(bound: u64, word: u64) -> Duration {
+    Duration::from_millis(below(bound, word))
+}
+
+/// A time from `range`; its start if it is empty.
+fn between(range: &RangeInclusive<Duration>, word: u64) -> Duration {
+    let span = range.end().saturating_sub(*range.start());
+    let span = u64::try_from(span.as_nanos()).unwrap_or(u64::MAX - 1);
+    *range.start() + Duration::from_nanos(below(span + 1, word))
+}
+
+/// Whether something of probability `p` happens.
+fn chance(p: f64, word: u64) -> bool {
+    ((word >> 11) as f64) < p * (1_u64 << 53) as f64 // 53 bits fit a float exactly
+}

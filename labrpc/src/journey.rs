@@ -1,0 +1,231 @@
+//! The life of one call, from acceptance to answer. The only place that waits, and it waits by timer: no task polls.
+//!
+//! ```text
+//!   accept ──▶ Journey::arrive ──▶ handler's task ──▶ Fabric::deliver ──▶ answer
+//!      │              │                   │                 │
+//!      └──────────────┴─ every way out ───┴─────────────────┴──▶ Fabric::end_call(NoReply)
+//! ```
+//!
+//! Whoever removes the call from the [list](crate::calls) answers it; the others find it gone and do nothing. So a call may be ended by
+//! a poll, by a timer or by `cleanup` while its handler still runs.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use log::debug;
+
+use crate::calls::{Call, CallId, Recipient};
+use crate::client_end::{Answer, Request};
+use crate::fault::{self, Fate};
+use crate::network::{Fabric, State};
+use crate::{CallError, Server};
+
+type Outcome = Result<Vec<u8>, CallError>;
+
+impl Fabric {
+    /// Takes a request from a caller: counts it, decides its fate and sends it off. Never blocks.
+    pub(crate) fn accept(self: &Arc<Fabric>, end: usize, request: Request, answer: Answer) {
+        labrt::sim::message(request.method, &request.args);
+        let mut state = self.state.lock();
+        if state.finished {
+            let latency = fault::latency(state.weather.latency, labrt::random_u64);
+            drop(state);
+            return wait(latency, move || answer.give(Err(CallError::NoReply)));
+        }
+        state.accepted += 1;
+        state.bytes += request.args.len() as u64;
+        let number = state.accepted;
+        let Some((index, server)) = state.route(end) else {
+            let delay = fault::unanswered(state.long_delays, labrt::random_u64());
+            let to = Recipient::Nobody;
+            let call = state.calls.insert(Call { answer, number, end, to, poll_due: false });
+            drop(state);
+            self.log_departure(number, end, &request, "nobody there");
+            return self.end_call_later(delay, call);
+        };
+        let fate = state.fate(end, index);
+        let patience = state.ends[end].faults.as_ref().and_then(|faults| faults.patience);
+        let to = Recipient::Server { index, id: server.id() };
+        let call = state.calls.insert(Call { answer, number, end, to, poll_due: false });
+        drop(state);
+        self.log_departure(number, end, &request, if fate.request_lost { "lost" } else { "sent" });
+        if let Some(patience) = patience {
+            self.end_call_later(patience, call);
+        }
+        if let Some(takes) = fate.copy_takes {
+            let args = request.args.clone();
+            let request = Request { args, ..request };
+            let (fabric, server, fate) = (Arc::clone(self), Arc::clone(&server), fate.clone());
+            let copy = Journey { fabric, call, server, request, fate, answered: false };
+            wait(takes, move || copy.arrive());
+        }
+        if fate.request_lost {
+            if fate.copy_takes.is_none() {
+                self.end_call_later(fate.request_takes, call);
+            }
+            return;
+        }
+        let takes = fate.request_takes;
+        let fabric = Arc::clone(self);
+        let journey = Journey { fabric, call, server, request, fate, answered: false };
+        wait(takes, move || journey.arrive());
+    }
+
+    /// A reply has come back. What becomes of it is decided here, by the state of now (is the server dead?) and by its fate.
+    fn deliver(self: &Arc<Fabric>, id: CallId, outcome: Outcome, fate: &Fate) {
+        let mut state = self.state.lock();
+        let Some(call) = state.calls.get_mut(id) else { return };
+        let (end, to) = (call.end, call.to);
+        if to == Recipient::Nobody {
+            return; // an earlier copy's reply is being held back
+        }
+        if fate.reply_lost || state.is_dead(end, to) {
+            drop(state);
+            return self.end_call(id, Err(CallError::NoReply));
+        }
+        if state.ends[end].faults.as_ref().is_some_and(|faults| faults.cut_replies) {
+            let delay = fault::unanswered(state.long_delays, labrt::random_u64());
+            state.release(id);
+            drop(state);
+            return self.end_call_later(delay, id);
+        }
+        if let Some(held) = fate.reply_held {
+            state.release(id);
+            drop(state);
+            let fabric = Arc::clone(self);
+            return wait(held, move || fabric.end_call(id, outcome));
+        }
+        Fabric::end_call_locked(state, id, outcome);
+    }
+
+    /// Answers the call, if nobody has yet.
+    fn end_call(&self, id: CallId, outcome: Outcome) {
+        Fabric::end_call_locked(self.state.lock(), id, outcome);
+    }
+
+    /// The same, with the lock at hand. It is released before the caller is woken.
+    fn end_call_locked(
+        mut state: parking_lot::MutexGuard<'_, State>,
+        id: CallId,
+        outcome: Outcome,
+    ) {
+        let Some(call) = state.calls.remove(id) else { return };
+        if let Ok(reply) = &outcome {
+            state.bytes += reply.len() as u64;
+        }
+        drop(state);
+        match &outcome {
+            Ok(reply) => {
+                labrt::sim::message("reply", reply);
+                debug!(target: "rpc", "call {}: answered, {} bytes", call.number, reply.len());
+            }
+            Err(error) => debug!(target: "rpc", "call {}: {error}", call.number),
+        }
+        call.answer.give(outcome);
+    }
+
+    fn end_call_later(self: &Arc<Fabric>, delay: Duration, id: CallId) {
+        let fabric = Arc::clone(self);
+        wait(delay, move || fabric.end_call(id, Err(CallError::NoReply)));
+    }
+
+    /// The caller looks after its server, and gives up if it is dead.
+    pub(crate) fn poll(&self, id: CallId) {
+        let mut state = self.state.lock();
+        let Some(call) = state.calls.get_mut(id) else { return };
+        call.poll_due = false;
+        let (end, to) = (call.end, call.to);
+        // To nobody: the reply is out, and will come.
+        if to != Recipient::Nobody && state.is_dead(end, to) {
+            Fabric::end_call_locked(state, id, Err(CallError::NoReply));
+        }
+    }
+
+    fn log_departure(&self, number: u64, end: usize, request: &Request, what: &str) {
+        if !log::log_enabled!(target: "rpc", log::Level::Debug) {
+            return;
+        }
+        let state = self.state.lock();
+        let from = state.ends[end].name.clone();
+        let to = state.ends[end].server.map(|index| state.servers[index].name.clone());
+        drop(state);
+        let to = to.map_or_else(|| "?".to_owned(), |name| name.to_string());
+        let Request { service, method, args } = request;
+        let bytes = args.len();
+        debug!(target: "rpc", "call {number}: {from} -> {to} {service}.{method}, {bytes} bytes, {what}");
+    }
+}
+
+impl State {
+    /// The server that a request from this end gets to, if one does.
+    fn route(&self, end: usize) -> Option<(usize, Arc<Server>)> {
+        let end = &self.ends[end];
+        if !end.enabled || end.faults.as_ref().is_some_and(|faults| faults.cut_requests) {
+            return None;
+        }
+        let index = end.server?;
+        Some((index, Arc::clone(self.servers[index].object.as_ref()?)))
+    }
+
+    fn fate(&self, end: usize, server: usize) -> Fate {
+        let faults = self.ends[end].faults.as_deref();
+        Fate::draw(&self.weather, faults, self.servers[server].slowness, labrt::random_u64)
+    }
+
+    /// From now on this call ends by timer only.
+    fn release(&mut self, id: CallId) {
+        if let Some(call) = self.calls.get_mut(id) {
+            call.to = Recipient::Nobody;
+        }
+    }
+}
+
+/// A request under way, then being handled. However it is dropped, its call is answered.
+struct Journey {
+    fabric: Arc<Fabric>,
+    call: CallId,
+    server: Arc<Server>,
+    request: Request,
+    fate: Fate,
+    /// The reply is on its way, too.
+    answered: bool,
+}
+
+impl Journey {
+    /// The request has reached its server: the handler gets a task of its own, on the server's node.
+    ///
+    /// The server is the one it was sent to, even if another has its name by now. Its reply will then be refused.
+    fn arrive(self) {
+        self.server.count_request();
+        let node = self.server.node().clone();
+        node.spawn_detached(self.request.method, move || {
+            let Request { service, method, args } = &self.request;
+            let outcome = self.server.dispatch(service, method, args);
+            self.answer(outcome);
+        });
+    }
+
+    /// The handler is done.
+    fn answer(mut self, outcome: Outcome) {
+        self.answered = true;
+        let takes = self.fate.reply_takes;
+        if takes.is_zero() {
+            return self.fabric.deliver(self.call, outcome, &self.fate);
+        }
+        labrt::after(takes, move || self.fabric.deliver(self.call, outcome, &self.fate));
+    }
+}
+
+impl Drop for Journey {
+    /// The handler died, or never came to run: its node has crashed. The caller finds out at its next poll.
+    fn drop(&mut self) {
+        if !self.answered {
+            self.fabric.end_call_later(fault::next_poll(labrt::random_u64()), self.call);
+        }
+    }
+}
+
+/// Calls `then` after `delay`; here and now if there is none.
+fn wait(delay: Duration, then: impl FnOnce() + Send + 'static) {
+    if delay.is_zero() { then() } else { labrt::after(delay, then) }
+}
