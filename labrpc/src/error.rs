@@ -19,7 +19,9 @@ pub enum CallError {
         known: Vec<&'static str>,
     },
     /// The service has no method of this name. Nothing ran.
-    #[error("service {service:?} has no method {method:?}, only {known:?}: add it, or correct the name")]
+    #[error(
+        "service {service:?} has no method {method:?}, only {known:?}: add it, or correct the name"
+    )]
     UnknownMethod {
         /// The service asked.
         service: &'static str,

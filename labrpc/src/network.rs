@@ -97,7 +97,9 @@ impl Network {
             end_names: BTreeMap::new(),
             server_names: BTreeMap::new(),
         };
-        Network { handle: Arc::new(Handle { fabric: Arc::new(Fabric { state: Mutex::new(state) }) }) }
+        Network {
+            handle: Arc::new(Handle { fabric: Arc::new(Fabric { state: Mutex::new(state) }) }),
+        }
     }
 
     fn fabric(&self) -> &Arc<Fabric> {
@@ -246,11 +248,8 @@ impl Network {
         let id = server.id();
         let mut state = self.lock();
         let index = state.server_place(name.into());
-        let old = if state.finished {
-            Some(server)
-        } else {
-            state.servers[index].object.replace(server)
-        };
+        let old =
+            if state.finished { Some(server) } else { state.servers[index].object.replace(server) };
         drop(state);
         if old.is_some_and(|old| old.id() != id) {
             self.fabric().poll_soon(|call| call.is_to(index));
@@ -371,7 +370,11 @@ impl State {
             return index;
         }
         let index = self.servers.len();
-        self.servers.push(ServerPlace { name: name.clone(), object: None, slowness: Duration::ZERO });
+        self.servers.push(ServerPlace {
+            name: name.clone(),
+            object: None,
+            slowness: Duration::ZERO,
+        });
         self.server_names.insert(name, index);
         index
     }

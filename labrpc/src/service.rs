@@ -80,11 +80,9 @@ impl Service {
     pub(crate) fn dispatch(&self, method: &'static str, args: &[u8]) -> Result<Vec<u8>, CallError> {
         match self.methods.iter().find(|(name, _)| *name == method) {
             Some((_, handler)) => handler(args),
-            None => Err(CallError::UnknownMethod {
-                service: self.name,
-                method,
-                known: self.methods(),
-            }),
+            None => {
+                Err(CallError::UnknownMethod { service: self.name, method, known: self.methods() })
+            }
         }
     }
 }
