@@ -1,0 +1,162 @@
+//! A client's side of the network: one end to each server, made when it is first needed.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use labrpc::{CallError, ClientEnd, Method, Network};
+use parking_lot::Mutex;
+
+use crate::fatal;
+
+/// The ends of one clerk, and the servers it may reach. Clones are handles to the same client.
+///
+/// Clients do not take part in [partitions](crate::Group::partition): a server that is cut off from its peers still answers them.
+#[derive(Clone)]
+pub struct Client {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    network: Network,
+    number: u64,
+    /// Counts the ends made, for their names.
+    made: AtomicU64,
+    reach: Mutex<Reach>,
+}
+
+/// Held for moments only, never across a call to the network, which may wait.
+struct Reach {
+    ends: BTreeMap<String, End>,
+    /// The servers that may be reached; `None` for all.
+    allowed: Option<BTreeSet<String>>,
+    deleted: bool,
+}
+
+#[derive(Clone)]
+struct End {
+    name: String,
+    end: ClientEnd,
+}
+
+impl Reach {
+    fn allows(&self, server: &str) -> bool {
+        self.allowed.as_ref().is_none_or(|allowed| allowed.contains(server))
+    }
+}
+
+impl Client {
+    pub(crate) fn new(network: Network, number: u64, allowed: Option<BTreeSet<String>>) -> Client {
+        let reach = Reach { ends: BTreeMap::new(), allowed, deleted: false };
+        let reach = Mutex::new(reach);
+        Client { inner: Arc::new(Inner { network, number, made: AtomicU64::new(0), reach }) }
+    }
+
+    /// Its number among the clients of the cluster, from 0.
+    pub fn number(&self) -> u64 {
+        self.inner.number
+    }
+
+    /// Calls a method of the server with this name. Calls may overlap.
+    ///
+    /// # Errors
+    /// Those of [`ClientEnd::call`]; [`CallError::NoReply`] also after the client was deleted.
+    #[track_caller]
+    pub fn call<M: Method>(&self, server: &str, args: &M::Args) -> Result<M::Reply, CallError> {
+        self.end(server)?.call::<M>(args)
+    }
+
+    /// The end to this server, made if there is none yet.
+    fn end(&self, server: &str) -> Result<ClientEnd, CallError> {
+        {
+            let reach = self.inner.reach.lock();
+            if reach.deleted {
+                return Err(CallError::NoReply);
+            }
+            if let Some(end) = reach.ends.get(server) {
+                return Ok(end.end.clone());
+            }
+        }
+        let network = &self.inner.network;
+        let made = self.inner.made.fetch_add(1, Ordering::Relaxed);
+        let name = format!("client-{}.{made}>{server}", self.inner.number);
+        let end = must(network.make_end(name.as_str()));
+        must(network.connect(name.as_str(), server));
+        let lost = {
+            let mut reach = self.inner.reach.lock();
+            if reach.deleted {
+                Some(Err(CallError::NoReply))
+            } else if let Some(other) = reach.ends.get(server) {
+                Some(Ok(other.end.clone())) // another call was faster
+            } else {
+                let end = End { name: name.clone(), end: end.clone() };
+                reach.ends.insert(server.to_owned(), end);
+                None
+            }
+        };
+        if let Some(result) = lost {
+            must(network.delete_end(name.as_str()));
+            return result;
+        }
+        // Looked at only now, after the end can be found: whoever changes the list meanwhile finds the end, too.
+        let allowed = self.inner.reach.lock().allows(server);
+        must(network.enable(name.as_str(), allowed));
+        Ok(end)
+    }
+
+    /// Lets it reach all servers, from now on.
+    pub fn connect_all(&self) {
+        self.inner.reach.lock().allowed = None;
+        self.enable(true, |_, _| true);
+    }
+
+    /// Lets it reach these servers. Ends to others that are in use already stay as they are.
+    pub fn connect_to<S: AsRef<str>>(&self, servers: &[S]) {
+        let allowed = servers.iter().map(|server| server.as_ref().to_owned()).collect();
+        self.inner.reach.lock().allowed = Some(allowed);
+        self.enable(true, |reach, server| reach.allows(server));
+    }
+
+    /// Cuts the end to this server, if there is one. A later one would be let through.
+    pub fn disconnect(&self, server: &str) {
+        self.enable(false, |_, other| other == server);
+    }
+
+    /// Cuts it off from all servers, from now on.
+    pub fn disconnect_all(&self) {
+        self.inner.reach.lock().allowed = Some(BTreeSet::new());
+        self.enable(false, |_, _| true);
+    }
+
+    fn enable(&self, enabled: bool, which: impl Fn(&Reach, &str) -> bool) {
+        let names: Vec<String> = {
+            let reach = self.inner.reach.lock();
+            let chosen = reach.ends.iter().filter(|(server, _)| which(&reach, server));
+            chosen.map(|(_, end)| end.name.clone()).collect()
+        };
+        for name in names {
+            must(self.inner.network.enable(name.as_str(), enabled));
+        }
+    }
+
+    /// Takes its ends out of the network. Calls then say that nothing came back.
+    pub(crate) fn delete(&self) {
+        let ends = {
+            let mut reach = self.inner.reach.lock();
+            reach.deleted = true;
+            std::mem::take(&mut reach.ends)
+        };
+        for end in ends.values() {
+            must(self.inner.network.delete_end(end.name.as_str()));
+        }
+    }
+}
+
+/// What the network refuses here is a mistake of this crate or of the test: either way the test cannot go on.
+#[track_caller]
+pub(crate) fn must<T, E: std::fmt::Display>(result: Result<T, E>) -> T {
+    match result {
+        Ok(value) => value,
+        Err(error) => fatal!("the network refused: {error}"),
+    }
+}

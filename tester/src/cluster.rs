@@ -1,0 +1,396 @@
+//! The network, groups and clients of one test, with its clock and its statistics.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::Duration;
+
+use labrpc::Network;
+use labrt::Instant;
+use parking_lot::Mutex;
+
+use crate::annotations::{Annotations, Kind};
+use crate::client::Client;
+use crate::fatal;
+use crate::group::Group;
+use crate::lab::{LiveClusters, RunState, Stopwatch, current};
+use crate::report;
+use crate::server::{Hosted, ServerSetup, Starter};
+
+/// The group that always exists.
+pub const GROUP_0: u64 = 0;
+
+/// Time a cluster may live by default (the course's).
+pub const TIME_LIMIT: Duration = Duration::from_secs(120);
+
+/// Virtual time after which a task of a killed server counts as a leak. Longer than any call of the course waits.
+const LEAK_PATIENCE: Duration = Duration::from_secs(10);
+
+/// What a cluster is to be.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct ClusterOptions {
+    /// Servers of group 0.
+    pub servers: usize,
+    /// Whether the network delivers everything. Start-up is always on a reliable one.
+    pub reliable: bool,
+    /// Time the cluster may live.
+    pub time_limit: Duration,
+}
+
+impl ClusterOptions {
+    /// This many servers on a reliable network.
+    pub fn new(servers: usize) -> ClusterOptions {
+        ClusterOptions { servers, reliable: true, time_limit: TIME_LIMIT }
+    }
+
+    /// The same, with this kind of network.
+    #[must_use]
+    pub fn reliable(mut self, reliable: bool) -> ClusterOptions {
+        self.reliable = reliable;
+        self
+    }
+
+    /// The same, with another time limit. See also [`TestOptions`](crate::TestOptions).
+    #[must_use]
+    pub fn time_limit(mut self, limit: Duration) -> ClusterOptions {
+        self.time_limit = limit;
+        self
+    }
+}
+
+/// Groups of servers, their clients and the network between them: the course's `Config`. Clones are handles to the same cluster.
+///
+/// A lab test makes one, calls [`begin`](Cluster::begin), does its work, calls [`end`](Cluster::end). It is cleaned up when the body of the
+/// test has returned, unless the test does so itself.
+#[derive(Clone)]
+pub struct Cluster {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    network: Network,
+    run: Arc<RunState>,
+    annotations: Arc<Annotations>,
+    options: ClusterOptions,
+    /// Since when the time limit counts: after the servers were up.
+    start: Instant,
+    ops: AtomicU64,
+    cleaned: AtomicBool,
+    books: Mutex<Books>,
+}
+
+struct Books {
+    groups: BTreeMap<u64, Group>,
+    clients: BTreeMap<u64, Client>,
+    /// Clients made so far.
+    client_numbers: u64,
+    begun: Instant,
+    begun_wall: Stopwatch,
+    rpc_base: u64,
+    /// Traffic that the run's totals have seen.
+    reported: (u64, u64),
+}
+
+impl Cluster {
+    /// Makes a network and group 0, starts all its servers and connects them; then sets the network's reliability.
+    #[track_caller]
+    pub fn new(
+        options: ClusterOptions,
+        starter: impl Fn(ServerSetup) -> Vec<Box<dyn Hosted>> + Send + Sync + 'static,
+    ) -> Cluster {
+        let network = Network::new();
+        let run = current();
+        let annotations = Arc::new(Annotations::new());
+        run.books(|books| books.annotations.push(Arc::clone(&annotations)));
+        let starter: Starter = Arc::new(starter);
+        let group = Group::new(
+            network.clone(),
+            GROUP_0,
+            options.servers,
+            starter,
+            Arc::clone(&annotations),
+        );
+        group.start_servers();
+        let start = labrt::now();
+        network.set_reliable(options.reliable);
+        let books = Books {
+            groups: BTreeMap::from([(GROUP_0, group)]),
+            clients: BTreeMap::new(),
+            client_numbers: 0,
+            begun: start,
+            begun_wall: Stopwatch::start(),
+            rpc_base: 0,
+            reported: (0, 0),
+        };
+        let inner = Inner {
+            network,
+            run,
+            annotations,
+            options,
+            start,
+            ops: AtomicU64::new(0),
+            cleaned: AtomicBool::new(false),
+            books: Mutex::new(books),
+        };
+        let cluster = Cluster { inner: Arc::new(inner) };
+        if let Some(clusters) = LiveClusters::of_run() {
+            clusters.add(cluster.clone());
+        }
+        cluster
+    }
+
+    pub(crate) fn is_same(&self, other: &Cluster) -> bool {
+        Arc::ptr_eq(&self.inner, &other.inner)
+    }
+
+    /// The network, for faults that have no method here.
+    pub fn network(&self) -> &Network {
+        &self.inner.network
+    }
+
+    /// The time line of this cluster.
+    pub fn annotations(&self) -> &Annotations {
+        &self.inner.annotations
+    }
+
+    /// Number of servers of group 0.
+    pub fn n(&self) -> usize {
+        self.inner.options.servers
+    }
+
+    // ---- network ------------------------------------------------------------------------------------------------------
+
+    /// Whether the network is to deliver everything, from now on.
+    pub fn set_reliable(&self, reliable: bool) {
+        self.inner.network.set_reliable(reliable);
+    }
+
+    /// Whether it does.
+    pub fn is_reliable(&self) -> bool {
+        self.inner.network.is_reliable()
+    }
+
+    /// Whether replies may be held back for long.
+    pub fn set_long_reordering(&self, on: bool) {
+        self.inner.network.set_long_reordering(on);
+    }
+
+    /// Whether calls to servers that cannot be reached take long to fail.
+    pub fn set_long_delays(&self, on: bool) {
+        self.inner.network.set_long_delays(on);
+    }
+
+    /// RPCs made in this cluster, clients' and lost ones included.
+    pub fn rpc_total(&self) -> u64 {
+        self.inner.network.total_count()
+    }
+
+    /// Bytes of those.
+    pub fn bytes_total(&self) -> u64 {
+        self.inner.network.total_bytes()
+    }
+
+    // ---- groups -------------------------------------------------------------------------------------------------------
+
+    /// The group with this number. One that does not exist fails the test; see [`find_group`](Cluster::find_group).
+    #[track_caller]
+    pub fn group(&self, gid: u64) -> Group {
+        match self.find_group(gid) {
+            Some(group) => group,
+            None => fatal!("there is no group {gid}"),
+        }
+    }
+
+    /// The group with this number, if it exists.
+    pub fn find_group(&self, gid: u64) -> Option<Group> {
+        self.inner.books.lock().groups.get(&gid).cloned()
+    }
+
+    /// Makes a further group, starts its servers and connects them. A number that is taken fails the test.
+    #[track_caller]
+    pub fn make_group_start(
+        &self,
+        gid: u64,
+        servers: usize,
+        starter: impl Fn(ServerSetup) -> Vec<Box<dyn Hosted>> + Send + Sync + 'static,
+    ) -> Group {
+        let annotations = Arc::clone(&self.inner.annotations);
+        let group =
+            Group::new(self.inner.network.clone(), gid, servers, Arc::new(starter), annotations);
+        let fresh = {
+            let mut books = self.inner.books.lock();
+            let fresh = !books.groups.contains_key(&gid);
+            if fresh {
+                books.groups.insert(gid, group.clone());
+            }
+            fresh
+        };
+        if !fresh {
+            fatal!("there is a group {gid} already");
+        }
+        group.start_servers();
+        group
+    }
+
+    /// Shuts a group's servers down and forgets it.
+    #[track_caller]
+    pub fn exit_group(&self, gid: u64) {
+        let group = self.group(gid);
+        group.shutdown();
+        let removed = self.inner.books.lock().groups.remove(&gid);
+        drop(removed);
+    }
+
+    // ---- clients ------------------------------------------------------------------------------------------------------
+
+    /// A client that may reach all servers.
+    pub fn make_client(&self) -> Client {
+        self.new_client(None)
+    }
+
+    /// A client that may reach the servers with these names only.
+    pub fn make_client_to<S: AsRef<str>>(&self, servers: &[S]) -> Client {
+        self.new_client(Some(servers.iter().map(|server| server.as_ref().to_owned()).collect()))
+    }
+
+    fn new_client(&self, allowed: Option<std::collections::BTreeSet<String>>) -> Client {
+        let mut books = self.inner.books.lock();
+        let number = books.client_numbers;
+        books.client_numbers += 1;
+        let client = Client::new(self.inner.network.clone(), number, allowed);
+        books.clients.insert(number, client.clone());
+        client
+    }
+
+    /// Removes a client's ends from the network. Twice is once.
+    pub fn delete_client(&self, client: &Client) {
+        let removed = self.inner.books.lock().clients.remove(&client.number());
+        if let Some(client) = removed {
+            client.delete();
+        }
+    }
+
+    // ---- statistics ---------------------------------------------------------------------------------------------------
+
+    /// Prints the title and starts the statistics anew.
+    pub fn begin(&self, description: &str) {
+        let network = if self.is_reliable() { "reliable" } else { "unreliable" };
+        self.inner.run.line(&format!("{description} ({network} network)..."));
+        self.inner.annotations.info(description, "");
+        log::info!(target: "tester", "begin {description}");
+        let total = self.rpc_total();
+        self.inner.ops.store(0, Ordering::SeqCst);
+        let mut books = self.inner.books.lock();
+        books.begun = labrt::now();
+        books.begun_wall = Stopwatch::start();
+        books.rpc_base = total;
+    }
+
+    /// Counts one operation that a client has finished.
+    pub fn op(&self) {
+        self.inner.ops.fetch_add(1, Ordering::SeqCst);
+        self.inner.run.add_op();
+    }
+
+    /// Prints that the part since [`begin`](Cluster::begin) has passed, with its figures; nothing if the test has failed.
+    #[track_caller]
+    pub fn end(&self) {
+        self.check_timeout();
+        let total = self.rpc_total();
+        self.report_traffic();
+        if self.inner.run.has_failed() {
+            return;
+        }
+        let (begun, wall, base) = {
+            let books = self.inner.books.lock();
+            (books.begun, books.begun_wall, books.rpc_base)
+        };
+        let line = report::passed_line(&report::Figures {
+            time: begun.elapsed(),
+            peers: self.n(),
+            rpcs: total.saturating_sub(base),
+            ops: self.inner.ops.load(Ordering::SeqCst),
+            wall: labrt::is_simulated().then(|| wall.elapsed()),
+        });
+        self.inner.run.line(&line);
+    }
+
+    /// Fails the test if the cluster has lived longer than its limit.
+    #[track_caller]
+    pub fn check_timeout(&self) {
+        let limit = self.inner.options.time_limit;
+        if !self.inner.run.has_failed() && self.inner.start.elapsed() > limit {
+            fatal!("test took longer than {} seconds", limit.as_secs_f64());
+        }
+    }
+
+    /// Adds the traffic since the last time to the totals of the run.
+    fn report_traffic(&self) {
+        let now = (self.rpc_total(), self.bytes_total());
+        let before = std::mem::replace(&mut self.inner.books.lock().reported, now);
+        self.inner.run.add_traffic(now.0.saturating_sub(before.0), now.1.saturating_sub(before.1));
+    }
+
+    // ---- the end ------------------------------------------------------------------------------------------------------
+
+    /// Removes all clients, kills all services, ends the network, checks the time limit. In a simulation, tasks of servers that are
+    /// still there some time after their kill fail the test. Twice is once.
+    #[track_caller]
+    pub fn cleanup(&self) {
+        if self.inner.cleaned.swap(true, Ordering::SeqCst) {
+            return;
+        }
+        if let Some(clusters) = LiveClusters::of_run() {
+            clusters.remove(self);
+        }
+        let (clients, groups) = {
+            let mut books = self.inner.books.lock();
+            let groups: Vec<Group> = books.groups.values().cloned().collect();
+            (std::mem::take(&mut books.clients), groups)
+        };
+        for client in clients.values() {
+            client.delete();
+        }
+        for group in &groups {
+            group.kill_all();
+        }
+        self.report_traffic();
+        self.inner.network.cleanup();
+        let failed = self.inner.run.has_failed();
+        self.inner.annotations.finalize(if failed { "test failed" } else { "test passed" });
+        if !failed {
+            self.check_timeout();
+            self.check_leaks(&groups);
+        }
+    }
+
+    /// A killed server must end: a task that stays would hold its memory, and on threads its thread, for ever.
+    #[track_caller]
+    fn check_leaks(&self, groups: &[Group]) {
+        if !labrt::is_simulated() {
+            return;
+        }
+        let patience = labrt::now() + LEAK_PATIENCE;
+        let mut pause = Duration::from_millis(1);
+        loop {
+            let survivors: Vec<(String, usize)> =
+                groups.iter().flat_map(Group::survivors).collect();
+            if survivors.is_empty() {
+                return;
+            }
+            if labrt::now() >= patience {
+                let list: Vec<String> =
+                    survivors.iter().map(|(name, tasks)| format!("{name} ({tasks})")).collect();
+                let list = list.join(", ");
+                self.inner.annotations.point_of(Kind::Failure, "leak", &list, "");
+                fatal!(
+                    "servers with tasks that go on {} s after their kill: {list}",
+                    LEAK_PATIENCE.as_secs()
+                );
+            }
+            labrt::sleep(pause);
+            pause = (pause * 2).min(Duration::from_secs(1));
+        }
+    }
+}

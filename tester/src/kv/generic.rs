@@ -1,0 +1,161 @@
+//! The scenario most key/value tests share: clients compete for keys while the network loses messages, partitions come and go, and
+//! servers restart.
+
+use std::time::Duration;
+
+use kvapi::{Clerk as _, Version};
+
+use super::ELECTION_TIMEOUT;
+use super::harness::KvHarness;
+use super::workload::{ClientResult, make_keys};
+use crate::cluster::GROUP_0;
+use crate::fatal;
+
+/// Rounds of the scenario.
+const ROUNDS: usize = 3;
+/// How long clients run in a round, at least.
+const CLIENT_TIME: Duration = Duration::from_secs(1);
+/// Keys used when they are chosen at random.
+const RANDOM_KEYS: usize = 100;
+
+/// Parameters of a key/value test.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct GenericTest {
+    /// What the title ends with, such as `4B basic`.
+    pub part: &'static str,
+    /// Clients.
+    pub clients: usize,
+    /// Servers of group 0.
+    pub servers: usize,
+    /// Whether the network delivers everything.
+    pub reliable: bool,
+    /// Whether servers are restarted.
+    pub crash: bool,
+    /// Whether the network is partitioned.
+    pub partitions: bool,
+    /// Bytes of Raft state above which a server should take a snapshot; `None` for never.
+    pub max_raft_state: Option<usize>,
+    /// Whether clients spread over many keys.
+    pub random_keys: bool,
+}
+
+impl GenericTest {
+    /// One client, five servers, a reliable network, no faults, no snapshots, one key.
+    pub fn new(part: &'static str) -> GenericTest {
+        GenericTest {
+            part,
+            clients: 1,
+            servers: 5,
+            reliable: true,
+            crash: false,
+            partitions: false,
+            max_raft_state: None,
+            random_keys: false,
+        }
+    }
+
+    /// The title that the test prints: `Test: restarts, snapshots, many clients (4C ..)`.
+    pub fn title(&self) -> String {
+        let mut title = String::from("Test: ");
+        let parts = [
+            (self.crash, "restarts, "),
+            (self.partitions, "partitions, "),
+            (self.max_raft_state.is_some(), "snapshots, "),
+            (self.random_keys, "random keys, "),
+        ];
+        parts.iter().filter(|(on, _)| *on).for_each(|(_, text)| title.push_str(text));
+        title.push_str(if self.clients > 1 { "many clients" } else { "one client" });
+        title.push_str(&format!(" ({})", self.part));
+        title
+    }
+
+    /// Runs the scenario, the clean-up included. The harness's cluster must have been made with these parameters, and begun with the
+    /// [title](GenericTest::title).
+    #[track_caller]
+    pub fn run(&self, harness: &KvHarness) {
+        let group = harness.cluster().group(GROUP_0);
+        let clerk = harness.make_clerk();
+        let keys = if self.random_keys { make_keys(RANDOM_KEYS) } else { vec!["k".to_owned()] };
+        let mut total = ClientResult::default();
+        for _ in 0..ROUNDS {
+            total = self.clients_round(harness, &clerk, &keys, total);
+            if self.crash {
+                group.shutdown();
+                // As long as the servers' calls may take to notice.
+                labrt::sleep(ELECTION_TIMEOUT);
+                group.start_servers();
+            }
+            if let Some(limit) = self.max_raft_state {
+                let size = group.log_size();
+                if size > 8 * limit {
+                    fatal!("raft state was not trimmed: {size} bytes, more than 8 * {limit}");
+                }
+            } else {
+                let size = group.snapshot_size();
+                if size > 0 {
+                    fatal!("there is a snapshot of {size} bytes, although none was asked for");
+                }
+            }
+        }
+        harness.cleanup();
+    }
+
+    /// Clients for a second, the checks after it, and the end of the partitions that began meanwhile.
+    #[track_caller]
+    fn clients_round(
+        &self,
+        harness: &KvHarness,
+        clerk: &super::TestClerk,
+        keys: &[String],
+        mut total: ClientResult,
+    ) -> ClientResult {
+        let strict = harness.cluster().is_reliable() && !self.crash && !self.partitions;
+        let (clients, random_keys) = (self.clients, self.random_keys);
+        let (theirs, clerk, keys) = (harness.clone(), clerk.clone(), keys.to_vec());
+        let round = crate::spawn(move || {
+            let (harness, wanted) = (theirs.clone(), keys.clone());
+            let results =
+                theirs.spawn_clients_and_wait(clients, CLIENT_TIME, move |me, clerk, done| {
+                    harness.one_client_put(me as i64, clerk, &wanted, done)
+                });
+            if !random_keys {
+                theirs.check_put_concurrent(&clerk, &keys[0], &results, &mut total, strict);
+            }
+            total
+        });
+        let partitioner = self.partitions.then(|| {
+            // The clients first get some time without partitions.
+            labrt::sleep(CLIENT_TIME);
+            harness.start_partitioner(GROUP_0)
+        });
+        let total = match round.join() {
+            Ok(total) => total,
+            Err(error) => fatal!("the clients' round has failed: {error}"),
+        };
+        harness.check_porcupine();
+        if let Some(partitioner) = partitioner {
+            partitioner.stop();
+            harness.cluster().group(GROUP_0).connect_all();
+            // Time for an election, so that the next round does not start without a leader.
+            labrt::sleep(ELECTION_TIMEOUT);
+        }
+        total
+    }
+
+    /// A thousand puts one after the other, each within a third of a heartbeat; the clean-up included.
+    #[track_caller]
+    pub fn run_speed(&self, harness: &KvHarness) {
+        const PUTS: u64 = 1000;
+        const LIMIT: Duration = Duration::from_nanos(33_333_333 * PUTS);
+        let clerk = harness.make_clerk();
+        // Waits for a leader; the key need not be there.
+        let _ = clerk.get("x");
+        harness.timed_puts(&clerk, PUTS, LIMIT);
+        match clerk.get("k") {
+            Ok((_, version)) if version == Version::new(PUTS) => {}
+            Ok((_, version)) => fatal!("Get(k) gave version {version}, expected {PUTS}"),
+            Err(error) => fatal!("Get(k) gave {error}"),
+        }
+        harness.cleanup();
+    }
+}

@@ -1,0 +1,279 @@
+//! The history of a test: every recorded operation with its times, and its form in files.
+//!
+//! One JSON object an operation a line, as `docs/TESTING.md` describes.
+
+use std::io::{self, BufRead as _, BufReader, BufWriter, Write as _};
+use std::path::Path;
+
+use kvapi::{Error, Version};
+use labrt::Instant;
+use parking_lot::Mutex;
+use serde::{Deserialize, Serialize};
+
+/// What was asked for.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Request {
+    /// The key's value.
+    Get {
+        /// The key.
+        key: String,
+    },
+    /// To store a value, if the key has this version.
+    Put {
+        /// The key.
+        key: String,
+        /// The value.
+        value: String,
+        /// The version; zero if the key must be absent.
+        version: Version,
+    },
+}
+
+impl Request {
+    /// The key.
+    pub fn key(&self) -> &str {
+        match self {
+            Request::Get { key } | Request::Put { key, .. } => key,
+        }
+    }
+}
+
+/// What the clerk gave back.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Answer {
+    /// A get's value and version.
+    Value(String, Version),
+    /// A put is done.
+    Done,
+    /// An error of either.
+    Failed(Error),
+}
+
+/// One operation of one client.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Op {
+    /// Who called. Operations of one client do not overlap.
+    pub client: i64,
+    /// What was asked for.
+    pub request: Request,
+    /// When, on the test's clock.
+    pub call: Instant,
+    /// When the clerk returned, and what; `None` if it never did.
+    pub returned: Option<(Instant, Answer)>,
+}
+
+/// A thread-safe list of operations in the order of their calls.
+///
+/// An operation is noted when it is called, so one that never returns is in the history, too: a put that nobody heard of again may
+/// have taken effect.
+#[derive(Debug, Default)]
+pub struct OpLog {
+    books: Mutex<Books>,
+}
+
+#[derive(Debug, Default)]
+struct Books {
+    ops: Vec<Op>,
+    returns: usize,
+    clients: i64,
+}
+
+/// An operation that was called and has not returned.
+#[derive(Debug)]
+#[must_use = "an operation that is never finished counts as never returned"]
+pub(crate) struct Open(usize);
+
+impl OpLog {
+    /// An empty history.
+    pub fn new() -> OpLog {
+        OpLog::default()
+    }
+
+    /// A client number nobody has.
+    pub(crate) fn new_client(&self) -> i64 {
+        let mut books = self.books.lock();
+        books.clients += 1;
+        books.clients - 1
+    }
+
+    pub(crate) fn call(&self, client: i64, request: Request) -> Open {
+        let call = labrt::now();
+        let mut books = self.books.lock();
+        books.ops.push(Op { client, request, call, returned: None });
+        Open(books.ops.len() - 1)
+    }
+
+    pub(crate) fn finish(&self, open: Open, answer: Answer) {
+        let now = labrt::now();
+        let mut books = self.books.lock();
+        books.returns += 1;
+        books.ops[open.0].returned = Some((now, answer));
+    }
+
+    /// How many operations were called.
+    pub fn len(&self) -> usize {
+        self.books.lock().ops.len()
+    }
+
+    /// Whether none was.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// Changes whenever something is recorded.
+    pub(crate) fn revision(&self) -> usize {
+        let books = self.books.lock();
+        books.ops.len() + books.returns
+    }
+
+    /// The history so far.
+    pub fn ops(&self) -> Vec<Op> {
+        self.books.lock().ops.clone()
+    }
+
+    /// Looks at the history without copying it. `look` must not wait.
+    pub(crate) fn with_ops<R>(&self, look: impl FnOnce(&[Op]) -> R) -> R {
+        look(&self.books.lock().ops)
+    }
+
+    /// Writes one JSON object an operation.
+    ///
+    /// # Errors
+    /// When the file cannot be written.
+    pub fn write_json_lines(&self, path: &Path) -> io::Result<()> {
+        let mut out = BufWriter::new(std::fs::File::create(path)?);
+        for op in &self.books.lock().ops {
+            serde_json::to_writer(&mut out, &Line::of(op))?;
+            out.write_all(b"\n")?;
+        }
+        out.flush()
+    }
+}
+
+/// A history file that is none.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ReadError {
+    /// It cannot be read.
+    #[error("cannot read the history: {0}")]
+    Io(#[from] io::Error),
+    /// A line that is not an operation.
+    #[error("line {number}: {reason}")]
+    Line {
+        /// Counted from 1.
+        number: usize,
+        /// What is wrong with it.
+        reason: String,
+    },
+}
+
+/// Reads what [`OpLog::write_json_lines`] has written. Blank lines and unknown fields are skipped.
+///
+/// # Errors
+/// [`ReadError`], with the number of the first bad line.
+pub(crate) fn read_json_lines(path: &Path) -> Result<Vec<Op>, ReadError> {
+    let mut ops = Vec::new();
+    for (at, line) in BufReader::new(std::fs::File::open(path)?).lines().enumerate() {
+        let line = line?;
+        if line.trim().is_empty() {
+            continue;
+        }
+        let bad = |reason| ReadError::Line { number: at + 1, reason };
+        let parsed: Line = serde_json::from_str(&line).map_err(|error| bad(error.to_string()))?;
+        ops.push(parsed.op().map_err(bad)?);
+    }
+    Ok(ops)
+}
+
+impl Op {
+    /// Reads a history that [`OpLog::write_json_lines`] has written.
+    ///
+    /// # Errors
+    /// [`ReadError`], with the number of the first bad line.
+    pub fn read_json_lines(path: &Path) -> Result<Vec<Op>, ReadError> {
+        read_json_lines(path)
+    }
+}
+
+/// A line of the file.
+#[derive(Serialize, Deserialize)]
+struct Line {
+    client: i64,
+    op: String,
+    key: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    value: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    version: Option<u64>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    out_value: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    out_version: Option<u64>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    err: Option<String>,
+    call: u64,
+    #[serde(default, rename = "return")]
+    returned: Option<u64>,
+}
+
+impl Line {
+    fn of(op: &Op) -> Line {
+        let (word, value, version) = match &op.request {
+            Request::Get { .. } => ("get", None, None),
+            Request::Put { value, version, .. } => {
+                ("put", Some(value.clone()), Some(version.get()))
+            }
+        };
+        let answer = op.returned.as_ref().map(|(_, answer)| answer);
+        let (out_value, out_version) = match answer {
+            Some(Answer::Value(value, version)) => (Some(value.clone()), Some(version.get())),
+            _ => (None, None),
+        };
+        let err = answer.map(|answer| match answer {
+            Answer::Value(..) | Answer::Done => "OK".to_owned(),
+            Answer::Failed(error) => error.to_string(),
+        });
+        Line {
+            client: op.client,
+            op: word.to_owned(),
+            key: op.request.key().to_owned(),
+            value,
+            version,
+            out_value,
+            out_version,
+            err,
+            call: op.call.as_nanos(),
+            returned: op.returned.as_ref().map(|(at, _)| at.as_nanos()),
+        }
+    }
+
+    fn op(self) -> Result<Op, String> {
+        let key = self.key;
+        let get = self.op == "get";
+        let request = match self.op.as_str() {
+            "get" => Request::Get { key },
+            "put" => Request::Put {
+                key,
+                value: self.value.unwrap_or_default(),
+                version: Version::new(self.version.ok_or("a put without a version")?),
+            },
+            other => return Err(format!("{other:?} is not an operation of a versioned service")),
+        };
+        let answer = |err: &str| match err {
+            "OK" if get => Ok(Answer::Value(
+                self.out_value.clone().unwrap_or_default(),
+                Version::new(self.out_version.ok_or("a get without a version")?),
+            )),
+            "OK" => Ok(Answer::Done),
+            error => error.parse().map(Answer::Failed).map_err(|error| error.to_string()),
+        };
+        let returned = match self.returned {
+            None => None,
+            Some(at) if at < self.call => return Err("it returns before its call".to_owned()),
+            Some(at) => {
+                Some((Instant::from_nanos(at), answer(self.err.as_deref().unwrap_or_default())?))
+            }
+        };
+        Ok(Op { client: self.client, request, call: Instant::from_nanos(self.call), returned })
+    }
+}

@@ -1,0 +1,30 @@
+//! One body, many runs: what stands between a `#[test]` and the cluster it sets up.
+//!
+//! ```text
+//!   #[test] fn name()          settings.rs    LAB_SEED, LAB_SEEDS, LAB_BACKEND, ...
+//!     lab_test!(|| ..) ──▶ entry.rs ──┬─ one seed ──▶ runs.rs ──▶ Outcome
+//!                                     └─ many ─────▶ sweep.rs ──▶ runs.rs, one a core
+//!                              │
+//!                 passed: its lines, in one piece
+//!                 failed: failure.rs writes log, history and annotations to target/lab/, prints the
+//!                         report and, as the last line, the command that repeats the run
+//! ```
+
+mod cpu;
+mod entry;
+mod failure;
+mod logging;
+mod place;
+mod runs;
+mod settings;
+mod state;
+mod summary;
+mod sweep;
+
+pub(crate) use cpu::Stopwatch;
+pub use entry::{Judgement, TestId, judge, run_lab_test};
+pub use runs::{Backend, Outcome, TestOptions, Verdict, run};
+pub use settings::{Settings, SettingsError};
+pub(crate) use state::{LiveClusters, RunState, current, inconclusive};
+pub use state::{fatal, spawn};
+pub use sweep::{SweepReport, sweep};

@@ -1,0 +1,124 @@
+//! What the `LAB_*` variables ask for.
+
+use std::path::PathBuf;
+
+use super::runs::Backend;
+
+/// How the tests of this process are to be run. Read from the environment once a test; an empty variable counts as unset.
+///
+/// | variable | meaning |
+/// |---|---|
+/// | `LAB_SEED=n` | run under this seed instead of the test's fixed one |
+/// | `LAB_SEEDS=n` | run under n seeds, from `LAB_SEED` (or 1) on, in parallel |
+/// | `LAB_BACKEND=threads` | run on threads and the wall clock instead of simulated |
+/// | `LAB_LOG=filter` | print log lines to stderr as they come, in `env_logger`'s filter syntax |
+/// | `LAB_SUMMARY=file` | append one JSON object a run to this file |
+/// | `LAB_HISTORY=dir` | write the histories of passing runs too, into this folder |
+/// | `LAB_MAKE=target` | name `make target` in the command that repeats a failure (set by the Makefile) |
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+#[non_exhaustive]
+pub struct Settings {
+    /// Threads or simulation.
+    pub backend: Backend,
+    /// The seed that was asked for.
+    pub seed: Option<u64>,
+    /// How many seeds; `None` for a single run.
+    pub seeds: Option<u64>,
+    /// Filter of the log lines to show live.
+    pub log: Option<String>,
+    /// Where to append one JSON object a run.
+    pub summary: Option<PathBuf>,
+    /// Where to write histories of passing runs.
+    pub history: Option<PathBuf>,
+    /// The make target the tests were started by.
+    pub make_target: Option<String>,
+}
+
+/// A `LAB_*` variable with a value that means nothing.
+#[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum SettingsError {
+    /// Not a whole number, or too large.
+    #[error(
+        "{variable} must be a whole number from {least} to 18446744073709551615, not {value:?}"
+    )]
+    NotANumber {
+        /// The variable.
+        variable: &'static str,
+        /// Its value.
+        value: String,
+        /// The smallest number it may be.
+        least: u64,
+    },
+    /// Not a back end.
+    #[error("LAB_BACKEND must be sim or threads, not {0:?}")]
+    UnknownBackend(String),
+    /// The last seed would be beyond the largest one.
+    #[error(
+        "LAB_SEED={first} with LAB_SEEDS={count} goes beyond the largest seed: take a smaller LAB_SEED"
+    )]
+    SeedsOverflow {
+        /// The first seed.
+        first: u64,
+        /// How many were asked for.
+        count: u64,
+    },
+    /// Not text.
+    #[error("{0} is not valid UTF-8")]
+    NotText(&'static str),
+}
+
+impl Settings {
+    /// What the environment of this process says.
+    ///
+    /// # Errors
+    /// [`SettingsError`] for the first variable that makes no sense.
+    pub fn from_env() -> Result<Settings, SettingsError> {
+        Settings::from_lookup(|variable| match std::env::var(variable) {
+            Ok(value) => Ok(Some(value)),
+            Err(std::env::VarError::NotPresent) => Ok(None),
+            Err(std::env::VarError::NotUnicode(_)) => Err(SettingsError::NotText(variable)),
+        })
+    }
+
+    /// The same, with `lookup` in the place of the environment.
+    ///
+    /// # Errors
+    /// As [`from_env`](Settings::from_env).
+    pub fn from_lookup(
+        lookup: impl Fn(&'static str) -> Result<Option<String>, SettingsError>,
+    ) -> Result<Settings, SettingsError> {
+        let text = |variable| {
+            let value = lookup(variable)?;
+            Ok(value.map(|value| value.trim().to_owned()).filter(|value| !value.is_empty()))
+        };
+        let number = |variable, least| match text(variable)? {
+            None => Ok(None),
+            Some(value) => match value.parse::<u64>() {
+                Ok(number) if number >= least => Ok(Some(number)),
+                _ => Err(SettingsError::NotANumber { variable, value, least }),
+            },
+        };
+        let backend = match text("LAB_BACKEND")?.as_deref() {
+            None | Some("sim") => Backend::Sim,
+            Some("threads") => Backend::Threads,
+            Some(other) => return Err(SettingsError::UnknownBackend(other.to_owned())),
+        };
+        let seed = number("LAB_SEED", 0)?;
+        let seeds = number("LAB_SEEDS", 1)?;
+        if let (Some(first), Some(count)) = (seed, seeds)
+            && first.checked_add(count).is_none()
+        {
+            return Err(SettingsError::SeedsOverflow { first, count });
+        }
+        Ok(Settings {
+            backend,
+            seed,
+            seeds,
+            log: text("LAB_LOG")?,
+            summary: text("LAB_SUMMARY")?.map(PathBuf::from),
+            history: text("LAB_HISTORY")?.map(PathBuf::from),
+            make_target: text("LAB_MAKE")?,
+        })
+    }
+}

@@ -1,0 +1,55 @@
+//! One JSON object a run, for make's summary line and for scripts that compare trace hashes.
+
+use std::fs::OpenOptions;
+use std::io::{self, Write as _};
+use std::path::Path;
+
+use serde::Serialize;
+
+use super::entry::TestId;
+use super::runs::Outcome;
+
+#[derive(Serialize)]
+struct Line<'a> {
+    test: &'a str,
+    #[serde(rename = "crate")]
+    package: &'a str,
+    backend: String,
+    seed: Option<u64>,
+    verdict: &'static str,
+    virtual_s: Option<f64>,
+    wall_s: f64,
+    cpu_s: Option<f64>,
+    rpcs: u64,
+    bytes: u64,
+    ops: u64,
+    trace_hash: Option<String>,
+    switches: u64,
+}
+
+/// Appends the line of this run to the file.
+///
+/// # Errors
+/// When the file cannot be written.
+pub(crate) fn append(path: &Path, test: &TestId, outcome: &Outcome) -> io::Result<()> {
+    let simulated = outcome.trace_hash.is_some();
+    let line = Line {
+        test: test.name(),
+        package: test.package(),
+        backend: outcome.backend.to_string(),
+        seed: outcome.seed,
+        verdict: outcome.verdict.word(),
+        virtual_s: simulated.then_some(outcome.time.as_secs_f64()),
+        wall_s: outcome.wall.as_secs_f64(),
+        cpu_s: outcome.cpu.map(|cpu| cpu.as_secs_f64()),
+        rpcs: outcome.rpcs,
+        bytes: outcome.bytes,
+        ops: outcome.ops,
+        trace_hash: outcome.trace_hash.map(|hash| format!("{hash:016x}")),
+        switches: outcome.switches,
+    };
+    let mut text = serde_json::to_string(&line)?;
+    text.push('\n');
+    // One write a line: tests of several processes append to the same file.
+    OpenOptions::new().create(true).append(true).open(path)?.write_all(text.as_bytes())
+}

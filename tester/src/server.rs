@@ -1,0 +1,116 @@
+//! Servers: what a test hands over when one is started, and one life of one server.
+
+use std::sync::Arc;
+
+use labrpc::{ClientEnd, Network, Server, Service};
+use labrt::{Node, Persister};
+use parking_lot::Mutex;
+
+use crate::client::must;
+
+/// What a new server is given.
+#[non_exhaustive]
+pub struct ServerSetup {
+    /// Ends to the servers of the group, its own included, by index. Fresh for every start.
+    pub ends: Vec<ClientEnd>,
+    /// Number of the group.
+    pub gid: u64,
+    /// Index in the group.
+    pub me: usize,
+    /// Its disk: what the last life had saved, as a copy, so that a late writer of that life cannot touch it.
+    pub persister: Persister,
+}
+
+/// A part of a server: something that answers RPCs, or must be told to stop, or both.
+pub trait Hosted: Send + Sync {
+    /// The RPC service it offers. Asked for once, after the starter has returned.
+    fn service(&self) -> Option<Service>;
+
+    /// Stops it. Must return soon and silence it for good: it may be connected again later.
+    fn kill(&self);
+}
+
+/// A [`Hosted`] made of its two halves, for types of other crates.
+///
+/// ```
+/// use labrt::Node;
+/// # struct Raft; impl Raft { fn kill(&self) {} fn service(&self) -> labrpc::Service { labrpc::Service::new("Raft") } }
+/// # let raft = std::sync::Arc::new(Raft);
+/// let service = raft.service();
+/// let hosted = tester::hosted(Some(service), move || raft.kill());
+/// ```
+pub fn hosted(
+    service: Option<Service>,
+    kill: impl Fn() + Send + Sync + 'static,
+) -> Box<dyn Hosted> {
+    Box::new(Parts { service: Mutex::new(service), kill })
+}
+
+struct Parts<K> {
+    service: Mutex<Option<Service>>,
+    kill: K,
+}
+
+impl<K: Fn() + Send + Sync> Hosted for Parts<K> {
+    fn service(&self) -> Option<Service> {
+        self.service.lock().take()
+    }
+
+    fn kill(&self) {
+        (self.kill)();
+    }
+}
+
+/// Starts a server; called for every start and restart. It must not block for long, and starts its tasks on the current
+/// [node](Node), which is the new server's.
+pub type Starter = Arc<dyn Fn(ServerSetup) -> Vec<Box<dyn Hosted>> + Send + Sync>;
+
+/// One life of one server, from start to shutdown: fresh ends, a fresh copy of the disk, a node of its own.
+pub(crate) struct Incarnation {
+    pub(crate) node: Node,
+    /// Names of its ends, by index of the server they lead to.
+    pub(crate) ends: Vec<String>,
+    pub(crate) persister: Persister,
+    /// `None` when it does not run.
+    pub(crate) hosted: Option<Arc<Vec<Box<dyn Hosted>>>>,
+}
+
+impl Incarnation {
+    /// A server that was never started: no ends, an empty disk.
+    pub(crate) fn unborn(name: &str) -> Incarnation {
+        Incarnation {
+            node: Node::new(name),
+            ends: Vec::new(),
+            persister: Persister::new(),
+            hosted: None,
+        }
+    }
+
+    /// Makes the ends of a new life, all disabled.
+    pub(crate) fn new(
+        network: &Network,
+        names: &[String],
+        me: usize,
+        life: u64,
+        persister: Persister,
+    ) -> (Incarnation, Vec<ClientEnd>) {
+        let mut ends = Vec::with_capacity(names.len());
+        let mut end_names = Vec::with_capacity(names.len());
+        for to in names {
+            let name = format!("{}.{life}>{to}", names[me]);
+            ends.push(must(network.make_end(name.as_str())));
+            must(network.connect(name.as_str(), to.as_str()));
+            end_names.push(name);
+        }
+        let node = Node::new(names[me].as_str());
+        (Incarnation { node, ends: end_names, persister, hosted: None }, ends)
+    }
+
+    /// The server that answers RPCs for these services, on the node of this life.
+    pub(crate) fn rpc_server(node: &Node, hosted: &[Box<dyn Hosted>]) -> Server {
+        node.enter(|| {
+            let services = hosted.iter().filter_map(|hosted| hosted.service());
+            services.fold(Server::new(), Server::add)
+        })
+    }
+}

@@ -1,0 +1,136 @@
+//! What a failing test prints and leaves behind.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use tester::kv::KvHarness;
+use tester::{Judgement, Settings, TestId, TestOptions};
+
+use super::service::{Count, Flaw, KvClerk, counter_cluster, kv_cluster};
+
+fn judge(name: &str, seed: u64, body: impl Fn() + Clone + Send + Sync + 'static) -> Judgement {
+    let mut settings = Settings::default();
+    settings.seed = Some(seed);
+    tester::judge(&TestId::new(name, "tester"), &TestOptions::default(), &settings, body)
+}
+
+/// The file that the report names as `what`.
+fn file(judgement: &Judgement, what: &str) -> PathBuf {
+    let prefix = format!("  {what}: ");
+    let line = judgement.text.lines().find_map(|line| line.strip_prefix(&prefix));
+    PathBuf::from(line.unwrap_or_else(|| panic!("no {what} in\n{}", judgement.text)))
+}
+
+fn read(path: &Path) -> String {
+    std::fs::read_to_string(path).unwrap()
+}
+
+#[test]
+fn report_files_and_the_command_that_repeats() {
+    let judgement = judge("deliberate_failure", 17, || {
+        let (cluster, _) = counter_cluster(3);
+        cluster.begin("Test: deliberate failure");
+        cluster.group(0).disconnect_all(1);
+        let client = cluster.make_client();
+        labrt::sleep(Duration::from_secs(2));
+        let count = client.call::<Count>("server-0-2", &()).unwrap();
+        if count == 1 {
+            tester::fatal!("the count is {count}");
+        }
+    });
+    assert!(!judgement.passed);
+    let lines: Vec<&str> = judgement.text.lines().collect();
+    assert_eq!(lines[0], "Test: deliberate failure (reliable network)...");
+    assert_eq!(lines[1], "Fatal: the count is 1");
+    assert!(lines[2].contains("failure.rs:"), "{}", lines[2]);
+    let report = "FAIL deliberate_failure (seed 17): task panic at 2.0";
+    assert!(lines[3].starts_with(report), "{}", lines[3]);
+    let last = "repeat with: LAB_SEED=17 cargo test -p tester deliberate_failure";
+    assert_eq!(*lines.last().unwrap(), last);
+    assert!(!judgement.text.contains("NOT REPEATABLE"));
+    assert!(!judgement.text.contains("Passed"));
+
+    let log = file(&judgement, "log");
+    assert!(log.ends_with("lab/deliberate_failure-17/log.txt"), "{}", log.display());
+    let log = read(&log);
+    assert!(log.contains("test/root#"), "{log}");
+    assert!(log.contains(" INFO tester begin Test: deliberate failure\n"), "{log}");
+    let annotations = read(&file(&judgement, "annotations"));
+    assert!(annotations.contains("partition = [1] [0 2]"), "{annotations}");
+    // The same again, under make.
+    let mut settings = Settings::default();
+    settings.make_target = Some("test-tester".to_owned());
+    let test = TestId::new("deliberate_failure", "tester");
+    let again = tester::judge(&test, &TestOptions::default(), &settings, || panic!("again"));
+    let last = again.text.lines().last().unwrap();
+    assert_eq!(last, "repeat with: make test-tester TEST=deliberate_failure SEED=1");
+}
+
+#[test]
+fn an_illegal_history_is_found_and_written() {
+    let judgement = judge("illegal_history", 1, || {
+        let cluster = kv_cluster(true, Flaw::StaleVersions);
+        let harness = KvHarness::new(cluster.clone(), KvClerk::new, false);
+        cluster.begin("Test: a wrong version");
+        let clerk = harness.make_clerk();
+        for i in 0..20 {
+            let value = i.to_string();
+            harness.put(&clerk, "k", &value, kvapi::Version::new(i)).unwrap();
+            harness.get(&clerk, "k").unwrap();
+        }
+        harness.cleanup();
+    });
+    assert!(!judgement.passed);
+    assert!(judgement.text.contains("Fatal: history is not linearizable"), "{}", judgement.text);
+    assert!(judgement.text.contains("get('k') -> ('9', '9', 'OK')"), "{}", judgement.text);
+    let ops = tester::kv::Op::read_json_lines(&file(&judgement, "history")).unwrap();
+    assert_eq!(ops.len(), 40);
+    assert!(matches!(tester::kv::judge_history(&ops), tester::kv::Legality::Illegal(_)));
+}
+
+#[test]
+fn a_run_that_cannot_be_repeated_says_so() {
+    let calls = Arc::new(AtomicU64::new(0));
+    let judgement = judge("state_outlives_the_run", 1, move || {
+        // What a test must not do: share something between runs.
+        let extra = calls.fetch_add(1, Ordering::SeqCst);
+        labrt::sleep(Duration::from_millis(extra));
+        panic!("always");
+    });
+    assert!(
+        judgement.text.contains("  NOT REPEATABLE: the same seed took another path"),
+        "{}",
+        judgement.text
+    );
+}
+
+#[test]
+fn a_hang_is_a_report() {
+    let judgement = judge("hang", 1, || {
+        let (_sender, receiver) = labrt::channel::unbounded::<()>();
+        let _ = receiver.recv();
+    });
+    assert!(judgement.text.contains("FAIL hang (seed 1): deadlock"), "{}", judgement.text);
+    assert!(judgement.text.contains("waits to receive"), "{}", judgement.text);
+}
+
+/// As a `#[test]` sees it: the report was printed, the panic adds nothing that would stand below the command.
+#[test]
+#[should_panic(expected = "a_failing_lab_test failed")]
+fn a_failing_lab_test() {
+    let failing = || assert_eq!(1 + 1, 3);
+    tester::lab_test!(failing);
+}
+
+#[test]
+fn a_test_is_named_after_its_function() {
+    fn here() {}
+    let inside_a_closure = || {
+        fn here() {}
+        TestId::enclosing(&here, "p")
+    };
+    assert_eq!(TestId::enclosing(&here, "p").name(), "a_test_is_named_after_its_function");
+    assert_eq!(inside_a_closure().name(), "a_test_is_named_after_its_function");
+}

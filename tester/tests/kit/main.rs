@@ -1,0 +1,12 @@
+//! Tests of the test kit itself, on the smallest service that will do.
+
+mod annotations;
+mod cluster;
+mod connectivity;
+mod failure;
+mod kv;
+mod lives;
+mod runs;
+mod service;
+mod settings;
+mod statistics;

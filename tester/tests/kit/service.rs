@@ -1,0 +1,154 @@
+//! A key/value server without replication, and what the tests need of it.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::Duration;
+
+use kvapi::{Clerk, Error, GetArgs, GetReply, PutArgs, PutReply, Version, VersionedStore};
+use labrpc::{Method, Service};
+use labrt::Mutex;
+use tester::{Client, Cluster, ClusterOptions, Hosted, ServerSetup, hosted};
+
+pub(crate) enum Get {}
+impl Method for Get {
+    const SERVICE: &'static str = "KvServer";
+    const METHOD: &'static str = "Get";
+    type Args = GetArgs;
+    type Reply = GetReply;
+}
+
+pub(crate) enum Put {}
+impl Method for Put {
+    const SERVICE: &'static str = "KvServer";
+    const METHOD: &'static str = "Put";
+    type Args = PutArgs;
+    type Reply = PutReply;
+}
+
+/// How a server misbehaves.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Flaw {
+    None,
+    /// Every tenth get answers the version before.
+    StaleVersions,
+}
+
+pub(crate) fn kv_service(flaw: Flaw) -> Service {
+    let store = Arc::new(Mutex::new(VersionedStore::new()));
+    let gets = AtomicU64::new(0);
+    let reads = Arc::clone(&store);
+    Service::new("KvServer")
+        .method::<Get>(move |args| {
+            let number = gets.fetch_add(1, Ordering::SeqCst);
+            let mut outcome = reads.lock().get(&args.key);
+            if flaw == Flaw::StaleVersions
+                && number % 10 == 9
+                && let Ok((_, version)) = &mut outcome
+            {
+                *version = Version::new(version.get() - 1);
+            }
+            GetReply { outcome }
+        })
+        .method::<Put>(move |args| {
+            let outcome = store.lock().put(args.key, args.value, args.version);
+            PutReply { outcome }
+        })
+}
+
+pub(crate) fn kv_cluster(reliable: bool, flaw: Flaw) -> Cluster {
+    let options = ClusterOptions::new(1).reliable(reliable);
+    Cluster::new(options, move |_| vec![hosted(Some(kv_service(flaw)), || {})])
+}
+
+/// A clerk of the first server.
+pub(crate) struct KvClerk {
+    client: Client,
+    server: String,
+}
+
+impl KvClerk {
+    pub(crate) fn new(client: Client, servers: Vec<String>) -> KvClerk {
+        KvClerk { client, server: servers.into_iter().next().unwrap() }
+    }
+}
+
+impl Clerk for KvClerk {
+    fn get(&self, key: &str) -> Result<(String, Version), Error> {
+        let args = GetArgs { key: key.to_owned() };
+        loop {
+            if let Ok(reply) = self.client.call::<Get>(&self.server, &args) {
+                return reply.outcome;
+            }
+            labrt::sleep(Duration::from_millis(10));
+        }
+    }
+
+    fn put(&self, key: &str, value: &str, version: Version) -> Result<(), Error> {
+        let args = PutArgs { key: key.to_owned(), value: value.to_owned(), version };
+        let mut first = true;
+        loop {
+            if let Ok(reply) = self.client.call::<Put>(&self.server, &args) {
+                return kvapi::clerk::put_outcome(first, reply.outcome);
+            }
+            first = false;
+            labrt::sleep(Duration::from_millis(10));
+        }
+    }
+}
+
+/// Answers how often it was asked, and knows who asked whom: the tester's own test service.
+pub(crate) enum Count {}
+impl Method for Count {
+    const SERVICE: &'static str = "Counter";
+    const METHOD: &'static str = "Count";
+    type Args = ();
+    type Reply = u64;
+}
+
+/// What a test can see of its servers.
+#[derive(Default)]
+pub(crate) struct Seen {
+    pub(crate) calls: AtomicU64,
+    pub(crate) killed: AtomicBool,
+    pub(crate) starts: AtomicU64,
+}
+
+pub(crate) fn counter_cluster(servers: usize) -> (Cluster, Arc<Seen>) {
+    let seen: Arc<Seen> = Arc::default();
+    let theirs = Arc::clone(&seen);
+    let cluster = Cluster::new(ClusterOptions::new(servers), move |_| counter(&theirs));
+    (cluster, seen)
+}
+
+pub(crate) fn counter(seen: &Arc<Seen>) -> Vec<Box<dyn Hosted>> {
+    seen.starts.fetch_add(1, Ordering::SeqCst);
+    let (calls, kill) = (Arc::clone(seen), Arc::clone(seen));
+    let service = Service::new("Counter")
+        .method::<Count>(move |()| calls.calls.fetch_add(1, Ordering::SeqCst) + 1);
+    vec![hosted(Some(service), move || kill.killed.store(true, Ordering::SeqCst))]
+}
+
+/// A cluster of servers that tell, on request, whom of their group they can reach.
+pub(crate) enum Reach {}
+impl Method for Reach {
+    const SERVICE: &'static str = "Reach";
+    const METHOD: &'static str = "Peers";
+    type Args = ();
+    type Reply = Vec<bool>;
+}
+
+pub(crate) enum Ping {}
+impl Method for Ping {
+    const SERVICE: &'static str = "Reach";
+    const METHOD: &'static str = "Ping";
+    type Args = ();
+    type Reply = ();
+}
+
+pub(crate) fn reach_server(setup: ServerSetup) -> Vec<Box<dyn Hosted>> {
+    let ends = setup.ends;
+    let service = Service::new("Reach")
+        .method::<Ping>(|()| ())
+        .method::<Reach>(move |()| ends.iter().map(|end| end.call::<Ping>(&()).is_ok()).collect());
+    vec![hosted(Some(service), || {})]
+}
