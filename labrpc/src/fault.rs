@@ -94,15 +94,15 @@ impl Fate {
     ) -> Fate {
         let (there, back) = latencies(weather.latency, &mut dice);
         let mut fate = Fate {
-            request_takes: there + slowness,
+            request_takes: there.saturating_add(slowness),
             request_lost: false,
             copy_takes: None,
-            reply_takes: back + slowness,
+            reply_takes: back.saturating_add(slowness),
             reply_lost: false,
             reply_held: None,
         };
         if !weather.reliable {
-            fate.request_takes += millis_below(SHORT_DELAY_MS, dice());
+            fate.delay_request(millis_below(SHORT_DELAY_MS, dice()));
             fate.request_lost = chance(UNRELIABLE_LOSS, dice());
             fate.reply_lost = chance(UNRELIABLE_LOSS, dice());
         }
@@ -118,22 +118,26 @@ impl Fate {
         fate
     }
 
+    fn delay_request(&mut self, by: Duration) {
+        self.request_takes = self.request_takes.saturating_add(by);
+    }
+
     /// Adds the faults of the link.
     fn add(&mut self, faults: &LinkFaults, dice: &mut impl FnMut() -> u64) {
-        self.request_takes += faults.latency;
-        self.reply_takes += faults.latency;
+        self.delay_request(faults.latency);
+        self.reply_takes = self.reply_takes.saturating_add(faults.latency);
         if faults.loss > 0.0 {
             self.request_lost |= chance(faults.loss, dice());
             self.reply_lost |= chance(faults.loss, dice());
         }
         if faults.duplicate > 0.0 && chance(faults.duplicate, dice()) {
             let later = millis_below(SHORT_DELAY_MS, dice());
-            self.copy_takes = Some(self.request_takes + later);
+            self.copy_takes = Some(self.request_takes.saturating_add(later));
         }
         if faults.long_delay > 0.0 {
             for takes in std::iter::once(&mut self.request_takes).chain(&mut self.copy_takes) {
                 if chance(faults.long_delay, dice()) {
-                    *takes += between(&faults.held_up, dice());
+                    *takes = takes.saturating_add(between(&faults.held_up, dice()));
                 }
             }
         }
@@ -179,8 +183,8 @@ fn millis_below(bound: u64, word: u64) -> Duration {
 /// A time from `range`; its start if it is empty.
 fn between(range: &RangeInclusive<Duration>, word: u64) -> Duration {
     let span = range.end().saturating_sub(*range.start());
-    let span = u64::try_from(span.as_nanos()).unwrap_or(u64::MAX - 1);
-    *range.start() + Duration::from_nanos(below(span + 1, word))
+    let span = u64::try_from(span.as_nanos()).unwrap_or(u64::MAX).min(u64::MAX - 1);
+    range.start().saturating_add(Duration::from_nanos(below(span + 1, word)))
 }
 
 /// Whether something of probability `p` happens.

@@ -19,6 +19,8 @@ macro_rules! junk_method {
     };
 }
 
+pub(crate) use junk_method;
+
 #[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
 pub(crate) struct JunkArgs {
     pub(crate) x: i32,
