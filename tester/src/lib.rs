@@ -75,7 +75,7 @@ pub use group::{Group, server_name};
 pub use lab::fatal as fail_test;
 pub use lab::{
     Backend, Judgement, Outcome, Settings, SettingsError, SweepReport, TestId, TestOptions,
-    Verdict, judge, run, run_lab_test, spawn, sweep,
+    Verdict, inconclusive, judge, run, run_lab_test, spawn, sweep,
 };
 pub use randstring::randstring;
 pub use report::{Figures, passed_line};

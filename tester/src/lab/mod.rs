@@ -25,6 +25,6 @@ pub(crate) use cpu::Stopwatch;
 pub use entry::{Judgement, TestId, judge, run_lab_test};
 pub use runs::{Backend, Outcome, TestOptions, Verdict, run};
 pub use settings::{Settings, SettingsError};
-pub(crate) use state::{LiveClusters, RunState, current, inconclusive};
-pub use state::{fatal, spawn};
+pub(crate) use state::{LiveClusters, RunState, current};
+pub use state::{fatal, inconclusive, spawn};
 pub use sweep::{SweepReport, sweep};

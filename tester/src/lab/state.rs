@@ -207,8 +207,11 @@ pub fn fatal(message: std::fmt::Arguments<'_>) -> ! {
 }
 
 /// Ends the test without a verdict, which is not a pass.
+///
+/// # Panics
+/// Always: the calling task ends, and with it, in a simulation, the run.
 #[track_caller]
-pub(crate) fn inconclusive(message: &str) -> ! {
+pub fn inconclusive(message: &str) -> ! {
     let state = current();
     state.line(&format!("Inconclusive: {message}"));
     state.books(|books| books.inconclusive = Some(message.to_owned()));

@@ -62,6 +62,15 @@ fn judgements() {
     assert_eq!(sequential(&[put("a", 0, Answer::Done), refused, get("a", 1)]), Legality::Legal);
 }
 
+/// What cannot be judged is undecided, never legal.
+#[test]
+fn a_client_that_overlaps_itself_is_undecided() {
+    let (request, answer) = put("a", 0, Answer::Done);
+    let (read, seen) = get("a", 1);
+    let ops = [op(3, 0, 10, request, answer), op(3, 5, 15, read, seen)];
+    assert!(matches!(judge_history(&ops), Legality::Undecided(_)));
+}
+
 /// A put that never returned may have taken effect at any time since, or not at all.
 #[test]
 fn an_open_put_may_have_taken_effect() {

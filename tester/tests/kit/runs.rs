@@ -79,6 +79,25 @@ fn a_panic_in_a_client_fails_the_test_on_threads() {
     assert!(outcome.output.starts_with("Fatal: found it\n        "), "{}", outcome.output);
 }
 
+/// A check without an answer is its own verdict, and no pass, on either back end.
+#[test]
+fn inconclusive_is_not_a_pass() {
+    for backend in [Backend::Sim, Backend::Threads] {
+        let body = || tester::inconclusive("the search gave up");
+        let outcome = tester::run(backend, 1, &TestOptions::default(), body);
+        assert_eq!(outcome.verdict, Verdict::Inconclusive("the search gave up".to_owned()));
+        assert!(!outcome.verdict.is_pass());
+        assert_eq!(outcome.output, "Inconclusive: the search gave up\n");
+    }
+    let test = TestId::new("undecided", "tester");
+    let settings = Settings::default();
+    let judged = tester::judge(&test, &TestOptions::default(), &settings, || {
+        tester::inconclusive("the search gave up")
+    });
+    assert!(!judged.passed);
+    assert!(judged.text.contains("INCONCLUSIVE undecided (seed 1): the search gave up"));
+}
+
 fn settings(seed: u64, seeds: u64) -> Settings {
     let number = |name: &str| match name {
         "LAB_SEED" => Some(seed.to_string()),
