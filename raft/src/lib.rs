@@ -43,6 +43,15 @@
 
 pub mod apply_msg;
 pub mod consensus;
+mod driver;
 pub mod messages;
 pub mod timing;
 pub mod types;
+mod watch;
+
+pub use apply_msg::ApplyMsg;
+pub use driver::{
+    AppendEntries, CorruptState, Error, InstallSnapshot, NotLeader, Options, Proposed, Raft,
+    RequestVote,
+};
+pub use types::{Command, Index, ServerId, Term};

@@ -365,6 +365,12 @@ impl Node {
     /// Whatever happened: notes what is to be saved and what became committed.
     fn finish(&mut self, before: View, effects: &mut Effects) {
         effects.save = self.durable.take_save();
+        // A snapshot beyond what was handed out can only be the leader's.
+        let base = self.base().index;
+        if self.applied < base {
+            effects.install = self.snapshot().cloned();
+            self.applied = base;
+        }
         if self.applied < self.commit {
             effects.committed = Some((self.applied.next(), self.commit));
             self.applied = self.commit;

@@ -1,0 +1,114 @@
+//! A step of the core and the carrying out of its effects, in the order that is the safety argument.
+
+use std::sync::Arc;
+
+use labrt::{StoredSnapshot, Write};
+use log::{debug, info, trace};
+
+use super::{Shared, State, dice, peer, persistence};
+use crate::consensus::{Effects, Event, Outgoing, Save};
+use crate::messages::Reply;
+use crate::types::{LogPosition, ServerId, Term};
+use crate::watch::Asked;
+
+/// What the caller of a step gets of its effects.
+#[derive(Debug)]
+pub(super) struct Outcome {
+    /// The answer to a request.
+    pub(super) reply: Option<Reply>,
+    /// Where a proposal went.
+    pub(super) proposed: Option<LogPosition>,
+}
+
+impl Shared {
+    /// Takes one step and carries its effects out. The caller has seen that the server was not killed.
+    pub(super) fn step(self: &Arc<Shared>, state: &mut State, event: Event) -> Outcome {
+        let term = state.node.term();
+        let asked = self.watch.as_ref().and_then(|_| Asked::of(&event));
+        let effects = state.node.step(self.time(), event, &mut dice);
+        self.save(state, effects.save);
+        if let Some(watch) = &self.watch {
+            let State { node, seat, .. } = &mut *state;
+            watch.check(seat, node, &effects, asked, &self.persister);
+        }
+        let Effects { save: _, reply, messages, install, committed, proposed, new_role, .. } =
+            effects;
+        if let Some(role) = new_role {
+            info!(target: "raft::election", "{} {} becomes {role:?}", self.me, state.node.term());
+        }
+        for message in messages {
+            self.send(message);
+        }
+        if install.is_some() || committed.is_some() {
+            let from = committed.map_or(1, |(first, _)| first.get());
+            let to = committed.map_or(0, |(_, last)| last.get());
+            trace!(target: "raft::append", "{} hands out {from}..={to}", self.me);
+            self.queue.push(&state.node, install, committed);
+        }
+        self.wake_others(state, term);
+        Outcome { reply, proposed }
+    }
+
+    /// What must be durable becomes durable: the snapshot first, then the header together with the log. A crash between the two
+    /// leaves a log that overlaps the snapshot, which the next start trims.
+    fn save(&self, state: &State, save: Save) {
+        if save.is_empty() {
+            return;
+        }
+        let node = &state.node;
+        if save.snapshot
+            && let Some(snapshot) = node.snapshot()
+        {
+            let stored = StoredSnapshot {
+                meta: persistence::snapshot_meta(snapshot),
+                data: Arc::clone(&snapshot.data),
+            };
+            debug!(
+                target: "raft::snapshot",
+                "{} saves a snapshot up to {} ({} bytes)", self.me, snapshot.last, stored.data.len()
+            );
+            self.persister.write(Write { snapshot: Some(stored), ..Write::default() });
+        }
+        if !save.header && save.log.is_none() {
+            return;
+        }
+        let mut write = Write::default();
+        if save.header {
+            write.header = Some(persistence::header(node.term(), node.voted_for(), node.base()));
+        }
+        if let Some(log) = save.log {
+            write.keep_records = Some(log.keep);
+            write.drop_front = log.drop_front;
+            let mut index = log.first;
+            while index <= log.last {
+                let entry = node.entry(index).expect("an entry to be saved is in the log");
+                write.append.push(persistence::record(entry));
+                index = index.next();
+            }
+        }
+        self.persister.write(write);
+    }
+
+    /// Starts a call; its reply will be an event of its own.
+    fn send(self: &Arc<Shared>, message: Outgoing) {
+        let Outgoing { to, request, sent } = message;
+        trace!(target: "raft::append", "{} -> {to}: {request:?}", self.me);
+        let shared = Arc::clone(self);
+        peer::start(shared, to, request, sent);
+    }
+
+    /// Wakes the tasks that wait for what this step may have changed.
+    fn wake_others(&self, state: &State, term_before: Term) {
+        if state.node.wake_at() < state.ticker_wakes {
+            self.tick_earlier.notify_one();
+        }
+        if state.awaiting_term > 0 && state.node.term() > term_before {
+            self.term_grew.notify_all();
+        }
+    }
+
+    /// The end of another server, by its number.
+    pub(super) fn end_of(&self, server: ServerId) -> Option<&labrpc::ClientEnd> {
+        self.peers.get(server.get())
+    }
+}

@@ -1,0 +1,270 @@
+//! The part of Raft that blocks: RPCs, the clock, the disk and the service, around the pure [`consensus`](crate::consensus).
+//!
+//! ```text
+//!   propose()   snapshot()      RPC handlers       replies to our calls      ticker
+//!       └───────────┴────────────────┴──────────────────────┴──────────────────┘
+//!                                    │  Event
+//!                                    ▼
+//!                   one lock:  Node::step ──▶ Effects ──▶ carry_out
+//!                                                           │ 1. save      (Persister)
+//!                                                           │ 2. messages  (a task for each call)
+//!                                                           │ 3. apply     (queue)
+//!                                                           ▼
+//!                                                        applier ──▶ the service's channel
+//! ```
+//! The effects of a step are carried out under the lock that the step was taken under. So what a message shows is saved before it
+//! leaves, and what is applied is in the order in which it was committed. Only the applier waits for the service, and it holds no
+//! lock then: the service may call [`Raft::snapshot`] from the task that drains the channel.
+
+mod applier;
+mod carry_out;
+mod handlers;
+mod peer;
+mod persistence;
+mod ticker;
+
+use std::fmt;
+use std::sync::Arc;
+
+use labrpc::{ClientEnd, Service};
+use labrt::channel::Sender;
+use labrt::{Condvar, Instant, Persister};
+
+use crate::apply_msg::ApplyMsg;
+use crate::consensus::{Config, Event, Node};
+use crate::timing::{TICK, Time};
+use crate::types::{Command, Index, ServerId, Term};
+use crate::watch::{Seat, Watch};
+
+pub use handlers::{AppendEntries, InstallSnapshot, RequestVote};
+pub use persistence::CorruptState;
+pub(crate) use persistence::read_header;
+
+/// What a Raft server is made of.
+#[derive(Debug)]
+pub struct Options {
+    /// Ends to all servers of the group, this one included, in the same order everywhere.
+    pub peers: Vec<ClientEnd>,
+    /// This server's place in `peers`.
+    pub me: usize,
+    /// Its disk.
+    pub persister: Persister,
+    /// Where committed commands and snapshots go. Dropped when the server is killed.
+    pub apply: Sender<ApplyMsg>,
+    /// Number of the group: the watch on invariants compares servers of one group.
+    pub group: u64,
+}
+
+/// Why a server could not be started.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// What is on the disk is not a Raft state, or not one that this server can have left there. Nothing was overwritten.
+    #[error("{0}")]
+    Corrupt(#[from] CorruptState),
+    /// `me` is not a place in `peers`.
+    #[error("server {me} is not one of {peers} peers: count from 0")]
+    NotAMember {
+        /// The place given.
+        me: usize,
+        /// How many peers there are.
+        peers: usize,
+    },
+}
+
+/// Where a proposal went. No promise that it will be committed there.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Proposed {
+    /// Its index, if it is ever committed.
+    pub index: Index,
+    /// The term it was proposed in.
+    pub term: Term,
+}
+
+/// This server does not lead, or was killed: ask another one.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
+#[error("this server is not the leader: ask another one")]
+pub struct NotLeader;
+
+/// One Raft server. Clones are handles to the same one.
+#[derive(Clone)]
+pub struct Raft {
+    shared: Arc<Shared>,
+}
+
+/// What the tasks of a server share.
+struct Shared {
+    me: ServerId,
+    /// Calls are made by tasks of this node, whoever proposed.
+    home: labrt::Node,
+    peers: Vec<ClientEnd>,
+    persister: Persister,
+    state: labrt::Mutex<State>,
+    /// Told when the ticker must wake earlier than it meant to, and at the end.
+    tick_earlier: Condvar,
+    /// Told when the term has grown, and at the end.
+    term_grew: Condvar,
+    queue: applier::Queue,
+    started: Instant,
+    /// In a simulation, who looks for broken invariants.
+    watch: Option<Arc<Watch>>,
+}
+
+struct State {
+    node: Node,
+    seat: Seat,
+    /// No further step is taken.
+    killed: bool,
+    /// When the ticker will look again.
+    ticker_wakes: Time,
+    /// Tasks that wait for a newer term.
+    awaiting_term: usize,
+}
+
+impl Raft {
+    /// Starts a server from what is on its disk. Returns quickly; the work is done by tasks of the caller's node.
+    ///
+    /// After a restart everything from index 1 is delivered again; with a snapshot on the disk, everything after it, and the service
+    /// loads the snapshot itself.
+    ///
+    /// # Errors
+    /// [`Error::Corrupt`] when the saved state cannot be trusted: never a fresh start.
+    pub fn start(options: Options) -> Result<Raft, Error> {
+        let Options { peers, me, persister, apply, group } = options;
+        let id = match u32::try_from(me) {
+            Ok(id) if me < peers.len() => ServerId::new(id),
+            _ => return Err(Error::NotAMember { me, peers: peers.len() }),
+        };
+        let saved = persistence::load(&persister)?;
+        let servers = u32::try_from(peers.len()).unwrap_or(u32::MAX);
+        let node = Node::restore(Config::new(id, servers), saved, Time::ZERO, &mut dice)
+            .map_err(CorruptState::from)?;
+        let watch = labrt::sim::local::<Watch>();
+        let seat = match &watch {
+            Some(watch) => watch.sit_down(group, servers, &node),
+            None => Seat::default(),
+        };
+        let shared = Arc::new(Shared {
+            me: id,
+            home: labrt::Node::current(),
+            peers,
+            persister,
+            state: labrt::Mutex::new(State {
+                node,
+                seat,
+                killed: false,
+                ticker_wakes: Time::ZERO,
+                awaiting_term: 0,
+            }),
+            tick_earlier: Condvar::new(),
+            term_grew: Condvar::new(),
+            queue: applier::Queue::new(),
+            started: labrt::now(),
+            watch,
+        });
+        let ticking = Arc::clone(&shared);
+        labrt::spawn_named("raft-ticker", move || ticker::run(&ticking));
+        let applying = Arc::clone(&shared);
+        labrt::spawn_named("raft-applier", move || applier::run(&applying.queue, &apply));
+        Ok(Raft { shared })
+    }
+
+    /// Proposes a command (§5.3): at once `Err` if this server does not lead; otherwise the command is in its log, saved, and on its
+    /// way. It may never be committed.
+    ///
+    /// # Errors
+    /// [`NotLeader`], also after [`kill`](Raft::kill).
+    pub fn propose(&self, command: impl Into<Command>) -> Result<Proposed, NotLeader> {
+        let mut state = self.shared.state.lock();
+        if state.killed || !state.node.is_leader() {
+            return Err(NotLeader);
+        }
+        let outcome = self.shared.step(&mut state, Event::Propose(command.into()));
+        let at = outcome.proposed.ok_or(NotLeader)?;
+        Ok(Proposed { index: at.index, term: at.term })
+    }
+
+    /// The current term, and whether this server believes to lead.
+    pub fn state(&self) -> (Term, bool) {
+        let state = self.shared.state.lock();
+        (state.node.term(), state.node.is_leader() && !state.killed)
+    }
+
+    /// Waits until the term is newer than `term`, and returns it. `None` once the server was killed.
+    #[track_caller]
+    pub fn wait_for_newer_term(&self, term: Term) -> Option<Term> {
+        let mut state = self.shared.state.lock();
+        while !state.killed {
+            if state.node.term() > term {
+                return Some(state.node.term());
+            }
+            state.awaiting_term += 1;
+            self.shared.term_grew.wait(&mut state);
+            state.awaiting_term -= 1;
+        }
+        None
+    }
+
+    /// The service has captured its state up to and including `index` (§7): Raft keeps it as its snapshot and forgets the log up to
+    /// there. Ignored if that index was not delivered yet, or a newer snapshot is there.
+    pub fn snapshot(&self, index: Index, data: impl Into<Arc<[u8]>>) {
+        let mut state = self.shared.state.lock();
+        if !state.killed {
+            let event = Event::SnapshotTaken { index, data: data.into() };
+            let _ = self.shared.step(&mut state, event);
+        }
+    }
+
+    /// Bytes of the saved Raft state, the snapshot not counted.
+    pub fn persist_bytes(&self) -> usize {
+        self.shared.persister.raft_state_size()
+    }
+
+    /// The RPCs to register under the server's name, as service `Raft`.
+    pub fn service(&self) -> Service {
+        handlers::service(&self.shared)
+    }
+
+    /// Stops the server: it sends nothing more, saves nothing more, and its apply channel closes.
+    pub fn kill(&self) {
+        self.shared.state.lock().killed = true;
+        self.shared.tick_earlier.notify_all();
+        self.shared.term_grew.notify_all();
+        self.shared.queue.close();
+    }
+
+    /// Whether it was killed.
+    pub fn is_killed(&self) -> bool {
+        self.shared.state.lock().killed
+    }
+
+    /// Looks at the state of the consensus core, for tests and reports.
+    pub fn inspect<R>(&self, look: impl FnOnce(&Node) -> R) -> R {
+        look(&self.shared.state.lock().node)
+    }
+}
+
+impl fmt::Debug for Raft {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Raft({} of {})", self.shared.me, self.shared.peers.len())
+    }
+}
+
+/// The dice of the core: labrt's random numbers.
+fn dice(low: u64, high: u64) -> u64 {
+    labrt::random_range(low..=high)
+}
+
+impl Shared {
+    /// The time as the core counts it.
+    fn time(&self) -> Time {
+        let elapsed = self.started.elapsed().as_nanos() / TICK.as_nanos();
+        Time::new(u64::try_from(elapsed).unwrap_or(u64::MAX))
+    }
+
+    /// The moment at which the core's time is `time`. `None` if that is never.
+    fn moment(&self, time: Time) -> Option<Instant> {
+        let ticks = u32::try_from(time.get()).ok()?;
+        Some(self.started + TICK.checked_mul(ticks)?)
+    }
+}

@@ -1,0 +1,138 @@
+//! The core's durable state as bytes, and back.
+//!
+//! ```text
+//!   header     checksum │ labgob(Header: term, vote, base)
+//!   record     checksum │ labgob(Entry)                       one for each entry after the base
+//!   snapshot   meta: checksum │ labgob(SnapshotMeta: last entry, checksum of the data);   data: the service's bytes
+//! ```
+//! A checksum stands before each part, so that a damaged disk is noticed and never mistaken for an old promise.
+
+use std::sync::Arc;
+
+use labrt::Persister;
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+
+use crate::consensus::{RestoreError, Saved};
+use crate::types::{Entry, LogPosition, ServerId, Snapshot, Term};
+
+/// What is on the disk cannot be the state of a Raft server.
+#[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum CorruptState {
+    /// A part is damaged or is something else.
+    #[error(
+        "the saved Raft state is corrupt: {part}: {problem}; restore it from a copy or remove the server from its group"
+    )]
+    Damaged {
+        /// Which part.
+        part: String,
+        /// What is wrong with it.
+        problem: String,
+    },
+    /// Records, but no header to say where they belong.
+    #[error("the saved Raft state is corrupt: {records} log records and no header")]
+    NoHeader {
+        /// How many records there are.
+        records: usize,
+    },
+    /// The parts are whole but contradict each other.
+    #[error(transparent)]
+    Contradiction(#[from] RestoreError),
+}
+
+#[derive(Serialize, Deserialize)]
+struct Header {
+    term: Term,
+    voted_for: Option<ServerId>,
+    base: LogPosition,
+}
+
+#[derive(Serialize, Deserialize)]
+struct SnapshotMeta {
+    last: LogPosition,
+    checksum: u32,
+}
+
+const CHECKSUM: usize = size_of::<u32>();
+
+fn sealed<T: Serialize + DeserializeOwned + 'static>(value: &T) -> Vec<u8> {
+    let mut bytes = vec![0; CHECKSUM];
+    labgob::encode_into(value, &mut bytes).expect("Raft's own types can be encoded");
+    let checksum = crc32fast::hash(&bytes[CHECKSUM..]);
+    bytes[..CHECKSUM].copy_from_slice(&checksum.to_le_bytes());
+    bytes
+}
+
+fn unsealed<T: Serialize + DeserializeOwned + 'static>(
+    part: impl FnOnce() -> String,
+    bytes: &[u8],
+) -> Result<T, CorruptState> {
+    let problem = match bytes.split_first_chunk::<CHECKSUM>() {
+        None => format!("{} bytes are too few", bytes.len()),
+        Some((checksum, value)) => {
+            if crc32fast::hash(value) != u32::from_le_bytes(*checksum) {
+                "its checksum does not fit".to_owned()
+            } else {
+                match labgob::decode(value) {
+                    Ok(value) => return Ok(value),
+                    Err(error) => error.to_string(),
+                }
+            }
+        }
+    };
+    Err(CorruptState::Damaged { part: part(), problem })
+}
+
+pub(super) fn header(term: Term, voted_for: Option<ServerId>, base: LogPosition) -> Vec<u8> {
+    sealed(&Header { term, voted_for, base })
+}
+
+/// Term, vote and base of a saved header.
+pub(crate) fn read_header(
+    bytes: &[u8],
+) -> Result<(Term, Option<ServerId>, LogPosition), CorruptState> {
+    if bytes.is_empty() {
+        return Ok((Term::ZERO, None, LogPosition::ZERO));
+    }
+    let Header { term, voted_for, base } = unsealed(|| "the header".into(), bytes)?;
+    Ok((term, voted_for, base))
+}
+
+pub(super) fn record(entry: &Entry) -> Arc<[u8]> {
+    sealed(entry).into()
+}
+
+pub(super) fn snapshot_meta(snapshot: &Snapshot) -> Vec<u8> {
+    sealed(&SnapshotMeta { last: snapshot.last, checksum: crc32fast::hash(&snapshot.data) })
+}
+
+/// Reads what a server left on its disk; an empty disk is a server that never ran.
+pub(super) fn load(persister: &Persister) -> Result<Saved, CorruptState> {
+    let header = persister.header();
+    let records = persister.records();
+    if header.is_empty() && !records.is_empty() {
+        return Err(CorruptState::NoHeader { records: records.len() });
+    }
+    let (term, voted_for, base) = read_header(&header)?;
+    let mut entries = Vec::with_capacity(records.len());
+    for (number, record) in records.iter().enumerate() {
+        let entry: Entry = unsealed(|| format!("log record {number} after {base}"), record)?;
+        entries.push(entry);
+    }
+    let snapshot = match persister.stored_snapshot() {
+        None => None,
+        Some(stored) => {
+            let meta: SnapshotMeta =
+                unsealed(|| "the description of the snapshot".into(), &stored.meta)?;
+            if crc32fast::hash(&stored.data) != meta.checksum {
+                return Err(CorruptState::Damaged {
+                    part: format!("the snapshot up to {}", meta.last),
+                    problem: "its checksum does not fit".into(),
+                });
+            }
+            Some(Snapshot { last: meta.last, data: stored.data })
+        }
+    };
+    Ok(Saved { term, voted_for, snapshot, base, entries })
+}

@@ -1,0 +1,27 @@
+//! Tells the core that its time has come.
+
+use std::sync::Arc;
+
+use super::Shared;
+use crate::consensus::Event;
+use crate::timing::Time;
+
+/// Runs until the server is killed. Sleeps until the core's next deadline; whoever brings that forward wakes it.
+pub(super) fn run(shared: &Arc<Shared>) {
+    let mut state = shared.state.lock();
+    while !state.killed {
+        let due = state.node.wake_at();
+        if due <= shared.time() {
+            let _ = shared.step(&mut state, Event::Tick);
+            continue;
+        }
+        state.ticker_wakes = due;
+        match shared.moment(due) {
+            Some(moment) => {
+                shared.tick_earlier.wait_until(&mut state, moment);
+            }
+            None => shared.tick_earlier.wait(&mut state),
+        }
+        state.ticker_wakes = Time::ZERO;
+    }
+}
