@@ -245,7 +245,7 @@ impl Node {
         match event {
             Event::Tick => self.tick(&mut effects, dice),
             Event::Propose(command) => self.propose(command, &mut effects),
-            Event::Request(request) => effects.reply = Some(self.answer(request, dice)),
+            Event::Request(request) => self.answer(request, &mut effects, dice),
             Event::Reply { from, sent, reply } => {
                 self.take_reply(from, sent, reply, &mut effects, dice)
             }
@@ -277,14 +277,14 @@ impl Node {
 
     /// Answers another server. A higher term makes this server a follower first (Figure 2, All
     /// Servers); a lower one is refused, whatever is asked.
-    fn answer(&mut self, request: Request, dice: &mut dyn Dice) -> Reply {
+    fn answer(&mut self, request: Request, effects: &mut Effects, dice: &mut dyn Dice) {
         let from_peer = self.is_peer(request.from());
         if from_peer && request.term() > self.term() {
             self.become_follower(request.term(), dice);
         }
         let stale = request.term() < self.term() || !from_peer;
         let term = self.term();
-        match request {
+        effects.reply = Some(match request {
             Request::Vote(args) => {
                 let granted = !stale && self.grant_vote(&args);
                 Reply::Vote(RequestVoteReply { term, granted })
@@ -296,11 +296,11 @@ impl Node {
             }
             Request::Snapshot(args) => {
                 if !stale {
-                    self.install_snapshot(args, dice);
+                    self.install_snapshot(args, effects, dice);
                 }
                 Reply::Snapshot(InstallSnapshotReply { term })
             }
-        }
+        });
     }
 
     /// Takes an answer. It counts only if it answers a request of the current term, and says

@@ -10,7 +10,7 @@
 
 use std::sync::Arc;
 
-use super::Node;
+use super::{Effects, Node};
 use crate::messages::InstallSnapshotArgs;
 use crate::timing::Dice;
 use crate::types::{Index, LogPosition, Snapshot};
@@ -32,12 +32,19 @@ impl Node {
     ///
     /// One that ends at or before the commit index holds only what the log or the service already
     /// has: taking it would lead the service back, or make it hand out entries twice.
-    pub(super) fn install_snapshot(&mut self, args: InstallSnapshotArgs, dice: &mut dyn Dice) {
+    pub(super) fn install_snapshot(
+        &mut self,
+        args: InstallSnapshotArgs,
+        effects: &mut Effects,
+        dice: &mut dyn Dice,
+    ) {
         let index = args.snapshot.last.index;
         if !self.hear_leader(args.leader, dice) || index <= self.commit {
             return;
         }
-        self.durable.compact(args.snapshot);
+        self.durable.compact(args.snapshot.clone());
         self.commit = index;
+        self.applied = index;
+        effects.install = Some(args.snapshot);
     }
 }
