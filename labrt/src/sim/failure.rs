@@ -130,7 +130,7 @@ pub(super) fn describe_overflow(out: &mut dyn fmt::Write, size: usize) {
         let _ = writeln!(
             out,
             "stack overflow: task {task} of node {node} overflowed its {} KiB stack (seed {}, virtual time {} ns)",
-            size / 1024,
+            world.stack_size() / 1024,
             world.seed(),
             world.now(),
         );

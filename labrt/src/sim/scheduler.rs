@@ -448,12 +448,16 @@ fn on_panic(info: &PanicHookInfo<'_>) {
         world::try_with(World::note_panic);
         return;
     }
-    // A destructor panicked while its task was unwinding. When this hook returns, the process is aborted, and with it whatever
-    // else runs in it. It does not return: the task is given up where it stands, and the run with it.
+    // A destructor panicked while its task was unwinding. When this hook returns, the process is aborted; nothing can be done
+    // about that (to suspend the task here would leave std's lock around the hook taken), except to say who it was.
     let message = PANIC.with(Cell::take).unwrap_or_default();
     let message = format!("{message} (in a destructor, while the task was unwinding already)");
-    with(|world| world.fail(FailureKind::TaskPanic, message));
-    give_up();
+    world::try_with(|world| {
+        let failure = world.new_failure(FailureKind::TaskPanic, message, Vec::new());
+        eprintln!(
+            "{failure}\nthe process ends here: destructors must not panic in a task that is killed"
+        );
+    });
 }
 
 fn describe_panic(info: &PanicHookInfo<'_>) -> String {

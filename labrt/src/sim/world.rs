@@ -843,7 +843,12 @@ impl World {
         }
     }
 
-    fn new_failure(&self, kind: FailureKind, message: String, tasks: Vec<TaskReport>) -> Failure {
+    pub(super) fn new_failure(
+        &self,
+        kind: FailureKind,
+        message: String,
+        tasks: Vec<TaskReport>,
+    ) -> Failure {
         Failure {
             kind,
             seed: self.config.seed,
