@@ -1,9 +1,9 @@
 //! The life of one call, from acceptance to answer. The only place that waits, and it waits by timer: no task polls.
 //!
 //! ```text
-//!   accept ──▶ Journey::arrive ──▶ handler's task ──▶ Fabric::deliver ──▶ answer
-//!      │              │                   │                 │
-//!      └──────────────┴─ every way out ───┴─────────────────┴──▶ Fabric::end_call(NoReply)
+//!   accept ──▶ Journey::arrive ──▶ handle (a task) ──▶ deliver ──▶ answer
+//!      │              │                   │               │
+//!      └──────────────┴─ every way out ───┴───────────────┴──▶ Fabric::end_call(NoReply)
 //! ```
 //!
 //! Whoever removes the call from the [list](crate::calls) answers it; the others find it gone and do nothing. So a call may be ended by
@@ -55,8 +55,7 @@ impl Fabric {
         if let Some(takes) = fate.copy_takes {
             let args = request.args.clone();
             let request = Request { args, ..request };
-            let (fabric, server, fate) = (Arc::clone(self), Arc::clone(&server), fate.clone());
-            let copy = Journey { fabric, call, server, request, fate, answered: false };
+            let copy = Journey::new(self, call, Arc::clone(&server), request, fate.clone());
             wait(takes, move || copy.arrive());
         }
         if fate.request_lost {
@@ -66,36 +65,8 @@ impl Fabric {
             return;
         }
         let takes = fate.request_takes;
-        let fabric = Arc::clone(self);
-        let journey = Journey { fabric, call, server, request, fate, answered: false };
+        let journey = Journey::new(self, call, server, request, fate);
         wait(takes, move || journey.arrive());
-    }
-
-    /// A reply has come back. What becomes of it is decided here, by the state of now (is the server dead?) and by its fate.
-    fn deliver(self: &Arc<Fabric>, id: CallId, outcome: Outcome, fate: &Fate) {
-        let mut state = self.state.lock();
-        let Some(call) = state.calls.get_mut(id) else { return };
-        let (end, to) = (call.end, call.to);
-        if to == Recipient::Nobody {
-            return; // an earlier copy's reply is being held back
-        }
-        if fate.reply_lost || state.is_dead(end, to) {
-            drop(state);
-            return self.end_call(id, Err(CallError::NoReply));
-        }
-        if state.ends[end].faults.as_ref().is_some_and(|faults| faults.cut_replies) {
-            let delay = fault::unanswered(state.long_delays, labrt::random_u64());
-            state.release(id);
-            drop(state);
-            return self.end_call_later(delay, id);
-        }
-        if let Some(held) = fate.reply_held {
-            state.release(id);
-            drop(state);
-            let fabric = Arc::clone(self);
-            return wait(held, move || fabric.end_call(id, outcome));
-        }
-        Fabric::end_call_locked(state, id, outcome);
     }
 
     /// Answers the call, if nobody has yet.
@@ -180,43 +151,82 @@ impl State {
     }
 }
 
-/// A request under way, then being handled. However it is dropped, its call is answered.
+/// A request under way, then being handled, then its reply under way. However it is dropped, its call is answered.
 struct Journey {
     fabric: Arc<Fabric>,
     call: CallId,
     server: Arc<Server>,
     request: Request,
     fate: Fate,
-    /// The reply is on its way, too.
-    answered: bool,
+    /// The handler has returned; `outcome` is the reply.
+    handled: bool,
+    outcome: Outcome,
 }
 
 impl Journey {
+    /// Boxed, because it passes through several callbacks and tasks.
+    fn new(
+        fabric: &Arc<Fabric>,
+        call: CallId,
+        server: Arc<Server>,
+        request: Request,
+        fate: Fate,
+    ) -> Box<Journey> {
+        let fabric = Arc::clone(fabric);
+        let outcome = Err(CallError::NoReply);
+        Box::new(Journey { fabric, call, server, request, fate, handled: false, outcome })
+    }
+
     /// The request has reached its server: the handler gets a task of its own, on the server's node.
     ///
     /// The server is the one it was sent to, even if another has its name by now. Its reply will then be refused.
-    fn arrive(self) {
+    fn arrive(self: Box<Journey>) {
         self.server.count_request();
         let node = self.server.node().clone();
-        node.spawn_detached(self.request.method, move || {
-            let Request { service, method, args } = &self.request;
-            let outcome = self.server.dispatch(service, method, args);
-            self.answer(outcome);
-        });
+        node.spawn_detached(self.request.method, move || self.handle());
     }
 
-    /// The handler is done.
-    fn answer(mut self, outcome: Outcome) {
-        self.answered = true;
-        let takes = self.fate.reply_takes;
-        wait(takes, move || self.fabric.deliver(self.call, outcome, &self.fate));
+    /// Runs the handler, and sends its reply back.
+    fn handle(mut self: Box<Journey>) {
+        let Request { service, method, args } = &self.request;
+        self.outcome = self.server.dispatch(service, method, args);
+        self.handled = true;
+        wait(self.fate.reply_takes, move || self.deliver());
+    }
+
+    /// The reply has come back. What becomes of it is decided here, by the state of now (is the server dead?) and by its fate.
+    fn deliver(mut self: Box<Journey>) {
+        let id = self.call;
+        let mut state = self.fabric.state.lock();
+        let Some(call) = state.calls.get_mut(id) else { return };
+        let (end, to) = (call.end, call.to);
+        if to == Recipient::Nobody {
+            return; // an earlier copy's reply is being held back
+        }
+        if self.fate.reply_lost || state.is_dead(end, to) {
+            return Fabric::end_call_locked(state, id, Err(CallError::NoReply));
+        }
+        if state.ends[end].faults.as_ref().is_some_and(|faults| faults.cut_replies) {
+            let delay = fault::unanswered(state.long_delays, labrt::random_u64());
+            state.release(id);
+            drop(state);
+            return self.fabric.end_call_later(delay, id);
+        }
+        let outcome = std::mem::replace(&mut self.outcome, Err(CallError::NoReply));
+        if let Some(held) = self.fate.reply_held {
+            state.release(id);
+            drop(state);
+            let fabric = Arc::clone(&self.fabric);
+            return wait(held, move || fabric.end_call(id, outcome));
+        }
+        Fabric::end_call_locked(state, id, outcome);
     }
 }
 
 impl Drop for Journey {
     /// The handler died, or never came to run: its node has crashed. The caller finds out at its next poll.
     fn drop(&mut self) {
-        if !self.answered {
+        if !self.handled {
             self.fabric.end_call_later(fault::next_poll(labrt::random_u64()), self.call);
         }
     }
