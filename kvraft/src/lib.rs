@@ -1,1 +1,17 @@
-//! Replicated key/value services.
+//! Replicated key/value services on [`rsm`].
+//!
+//! [`versioned`] is the service of the 2025 labs: every key has a version, a Put names the version it expects, and a Put whose
+//! fate is unknown is reported as such (`ErrMaybe`).
+//!
+//! ```text
+//!   Clerk ──Get/Put──▶ KvServer ──submit──▶ rsm ──propose──▶ raft ──▶ a majority of the servers' disks
+//!     ▲                                                        │
+//!     └──────────── reply ◀── VersionedStore ◀── apply ────────┘
+//! ```
+//! Gets travel through the log like Puts: a server that has lost touch with the majority cannot answer one from old data.
+//!
+//! Words and rules of keys and values are in [`kvapi`]; what is here is their journey.
+#![forbid(unsafe_code)]
+
+mod leader_hint;
+pub mod versioned;

@@ -49,6 +49,11 @@ impl ClientEnd {
         ClientEnd { transport }
     }
 
+    /// Passes a request on as it is: for a [`Transport`] that forwards to this end.
+    pub fn forward(&self, request: Request, answer: Answer) {
+        self.transport.send(request, answer);
+    }
+
     /// Calls method `M` and waits for what becomes of it. The contract stands at the head of the [crate](crate).
     ///
     /// # Errors

@@ -1,1 +1,171 @@
-//! A replicated state machine on Raft.
+//! A replicated state machine on Raft: any deterministic [`StateMachine`] becomes a service that survives the loss of a minority
+//! of its servers.
+//!
+//! # The life of one submit
+//! ```text
+//!   caller            Rsm::submit              Raft                    reader task (one a server)
+//!     │  request        │                        │                          │
+//!     ├────────────────▶│ Operation{id, request} │                          │
+//!     │                 ├───────────────────────▶│ log, replicate, commit   │
+//!     │                 │ Proposed{index, term}  │                          │
+//!     │                 │◀───────────────────────┤   ApplyMsg::Command      │
+//!     │                 │                        ├─────────────────────────▶│ machine.do_op(request)
+//!     │                 │ waits at `index`       │                          │   on every server
+//!     │     reply       │◀───────────────────────┼──────────────────────────┤ the waiter at `index`, if the
+//!     │◀────────────────┤                        │                          │   id is the one it waits for
+//! ```
+//! A waiter is found by log index and checked by the operation's id, which is never used twice, not even after a restart. Its
+//! wait ends with [`SubmitError::WrongLeader`], at once, when it can no longer be sure of its entry: another operation shows up at
+//! its index, this server learns of a newer term, or a snapshot covers the index. It ends with [`SubmitError::ShutDown`] when the
+//! server is killed. A leader that is cut off and cannot know of a newer term keeps its callers waiting: its entry may still
+//! commit.
+//!
+//! `WrongLeader` after a wait says nothing about whether the operation takes effect: its entry may be in the log of the new leader.
+//! A service that must not execute an operation twice needs versions or request numbers of its own, as the key/value services
+//! have.
+//!
+//! # Snapshots
+//! With [`Options::max_raft_state`] set, the machine's state is handed to Raft whenever the saved log comes near the limit, and Raft
+//! forgets the log up to there.
+//!
+//! # Left out on purpose
+//! Keys, values, clients, sessions: what an operation means is the machine's affair.
+#![forbid(unsafe_code)]
+
+mod compaction;
+mod error;
+mod operation;
+mod pending;
+mod reader;
+mod state_machine;
+
+use std::fmt;
+use std::sync::Arc;
+
+use labrpc::ClientEnd;
+use labrt::channel;
+use raft::Raft;
+
+pub use error::{Error, SubmitError};
+pub use state_machine::{RestoreError, StateMachine};
+
+use compaction::Compaction;
+use operation::{IdSource, Operation};
+use pending::Pending;
+
+/// What a server of a replicated state machine is made of.
+#[derive(Debug)]
+pub struct Options {
+    /// Ends to all servers of the group, this one included, in the same order everywhere.
+    pub peers: Vec<ClientEnd>,
+    /// This server's place in `peers`.
+    pub me: usize,
+    /// Its disk.
+    pub persister: labrt::Persister,
+    /// Bytes that the saved Raft state should stay below, by taking snapshots; `None`: never take one.
+    pub max_raft_state: Option<usize>,
+    /// Number of the group, for logs and for the watch on invariants.
+    pub group: u64,
+}
+
+/// One server's part of a replicated state machine. Clones are handles to the same one.
+pub struct Rsm<M: StateMachine> {
+    shared: Arc<Shared<M>>,
+}
+
+impl<M: StateMachine> Clone for Rsm<M> {
+    fn clone(&self) -> Rsm<M> {
+        Rsm { shared: Arc::clone(&self.shared) }
+    }
+}
+
+impl<M: StateMachine> fmt::Debug for Rsm<M> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Rsm").field("raft", &self.shared.raft).finish_non_exhaustive()
+    }
+}
+
+/// What the callers, the reader and the term watcher share. Locks are taken in the order `pending`, Raft's own; the machine's
+/// lock is never held together with another.
+struct Shared<M: StateMachine> {
+    raft: Raft,
+    machine: labrt::Mutex<M>,
+    pending: labrt::Mutex<Pending<M::Reply>>,
+    ids: IdSource,
+}
+
+/// Messages that Raft may be ahead of the reader.
+const APPLY_QUEUE: usize = 256;
+
+impl<M: StateMachine> Rsm<M> {
+    /// Starts this server: restores `machine` from the snapshot on the disk, if there is one, and starts Raft. Returns quickly.
+    ///
+    /// # Errors
+    /// When what was saved cannot be understood. Nothing is overwritten then.
+    pub fn start(options: Options, mut machine: M) -> Result<Rsm<M>, Error> {
+        let Options { peers, me, persister, max_raft_state, group } = options;
+        let snapshot = persister.read_snapshot();
+        if !snapshot.is_empty() {
+            machine.restore(&snapshot)?;
+        }
+        let (apply, applied) = channel::bounded(APPLY_QUEUE);
+        let raft = Raft::start(raft::Options { peers, me, persister, apply, group })?;
+        let shared = Arc::new(Shared {
+            raft: raft.clone(),
+            machine: labrt::Mutex::new(machine),
+            pending: labrt::Mutex::new(Pending::new()),
+            ids: IdSource::new(),
+        });
+        let compaction = Compaction::new(max_raft_state);
+        let to_reader = Arc::clone(&shared);
+        labrt::spawn_named("rsm-reader", move || reader::run(&to_reader, &applied, compaction));
+        let to_watcher = Arc::clone(&shared);
+        labrt::spawn_named("rsm-terms", move || {
+            let mut term = raft::Term::default();
+            while let Some(newer) = raft.wait_for_newer_term(term) {
+                term = newer;
+                to_watcher.pending.lock().end_older_terms(term);
+            }
+        });
+        Ok(Rsm { shared })
+    }
+
+    /// Proposes `request` and waits until it is executed here. Any number of callers may wait at once.
+    ///
+    /// # Errors
+    /// [`SubmitError::WrongLeader`] when this server does not lead (nothing happened), or stopped leading while the request waited
+    /// (it may still take effect); [`SubmitError::ShutDown`] when the server was killed; [`SubmitError::Encode`] when the
+    /// request cannot be written to the log.
+    #[track_caller]
+    pub fn submit(&self, request: M::Request) -> Result<M::Reply, SubmitError> {
+        let shared = &*self.shared;
+        let id = shared.ids.next();
+        let command = labgob::encode(&Operation { id, request })?;
+        let waiting = {
+            // Held over the proposal, so that the reader cannot get to the entry before its waiter is there.
+            let mut pending = shared.pending.lock();
+            if pending.is_closed() {
+                return Err(SubmitError::ShutDown);
+            }
+            let proposed = shared.raft.propose(command).map_err(|_| SubmitError::WrongLeader)?;
+            pending.add(proposed.index, proposed.term, id)
+        };
+        // The sender is only ever dropped unused when the server goes down.
+        waiting.recv().unwrap_or(Err(SubmitError::ShutDown))
+    }
+
+    /// The Raft instance below.
+    pub fn raft(&self) -> &Raft {
+        &self.shared.raft
+    }
+
+    /// Looks at the machine's present state on this server, which may lag behind the others'.
+    pub fn with_machine<R>(&self, look: impl FnOnce(&M) -> R) -> R {
+        look(&self.shared.machine.lock())
+    }
+
+    /// Stops this server: pending and later submits end with [`SubmitError::ShutDown`].
+    pub fn kill(&self) {
+        self.shared.raft.kill();
+    }
+}

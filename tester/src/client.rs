@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use labrpc::{CallError, ClientEnd, Method, Network};
+use labrpc::{Answer, CallError, ClientEnd, Method, Network, Request, Transport};
 use parking_lot::Mutex;
 
 use crate::fatal;
@@ -64,6 +64,11 @@ impl Client {
     #[track_caller]
     pub fn call<M: Method>(&self, server: &str, args: &M::Args) -> Result<M::Reply, CallError> {
         self.end(server)?.call::<M>(args)
+    }
+
+    /// An end to the server with this name, for clerks that are given ends: the same as [`call`](Client::call) by that name.
+    pub fn end_to(&self, server: &str) -> ClientEnd {
+        ClientEnd::new(Arc::new(EndTo { client: self.clone(), server: server.to_owned() }))
     }
 
     /// The end to this server, made if there is none yet.
@@ -158,5 +163,19 @@ pub(crate) fn must<T, E: std::fmt::Display>(result: Result<T, E>) -> T {
     match result {
         Ok(value) => value,
         Err(error) => fatal!("the network refused: {error}"),
+    }
+}
+
+/// Forwards to the end that a client has to one server at the time of the call.
+struct EndTo {
+    client: Client,
+    server: String,
+}
+
+impl Transport for EndTo {
+    fn send(&self, request: Request, answer: Answer) {
+        if let Ok(end) = self.client.end(&self.server) {
+            end.forward(request, answer);
+        }
     }
 }

@@ -1,0 +1,10 @@
+//! The course's tests of the key/value service (parts 4B and 4C), on both back ends (see docs/TESTING.md).
+//!
+//! Most are one scenario with other parameters ([`tester::kv::GenericTest`]): clients compete for keys while the network loses
+//! messages, partitions come and go, and servers restart. Every history is judged for linearizability, to a verdict.
+
+mod basic_4b;
+mod harness;
+mod partition_4b;
+mod persist_4b;
+mod snapshot_4c;

@@ -1,0 +1,37 @@
+//! What can go wrong, and what to do then.
+
+use crate::state_machine::RestoreError;
+
+/// Why a server could not be started.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// Raft refused what it found on the disk.
+    #[error("the saved Raft state cannot be used: {0}")]
+    Raft(#[from] raft::Error),
+    /// The machine refused the snapshot on the disk.
+    #[error("the saved snapshot cannot be used: {0}")]
+    Snapshot(#[from] RestoreError),
+}
+
+/// Why a request has no reply.
+#[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum SubmitError {
+    /// This server does not lead, or has stopped leading: ask another one. If the request had been accepted, it may still take
+    /// effect.
+    #[error("this server is not the leader: ask another one")]
+    WrongLeader,
+    /// This server was killed. If the request had been accepted, it may still take effect.
+    #[error("this server was shut down: ask another one")]
+    ShutDown,
+    /// The request cannot be encoded; asking again will not help.
+    #[error("the request cannot be encoded: {0}")]
+    Encode(String),
+}
+
+impl From<labgob::Error> for SubmitError {
+    fn from(error: labgob::Error) -> SubmitError {
+        SubmitError::Encode(error.to_string())
+    }
+}

@@ -1,0 +1,87 @@
+//! Who waits for which log entry.
+
+use std::collections::BTreeMap;
+
+use labrt::oneshot;
+use raft::{Index, Term};
+
+use crate::error::SubmitError;
+use crate::operation::OperationId;
+
+type Outcome<R> = Result<R, SubmitError>;
+
+/// The callers that wait on this server, by the index they wait for.
+pub(crate) struct Pending<R> {
+    waiters: BTreeMap<Index, Waiter<R>>,
+    /// Set for good when the server goes down.
+    closed: bool,
+}
+
+struct Waiter<R> {
+    id: OperationId,
+    /// The term in which it was proposed.
+    term: Term,
+    to: oneshot::Sender<Outcome<R>>,
+}
+
+impl<R> Waiter<R> {
+    fn end(self, outcome: Outcome<R>) {
+        // A caller that is gone (its node crashed) needs no answer.
+        let _ = self.to.send(outcome);
+    }
+}
+
+impl<R> Pending<R> {
+    pub(crate) fn new() -> Pending<R> {
+        Pending { waiters: BTreeMap::new(), closed: false }
+    }
+
+    pub(crate) fn is_closed(&self) -> bool {
+        self.closed
+    }
+
+    /// Adds a waiter for the entry just proposed. One that still waited there has lost its entry.
+    pub(crate) fn add(
+        &mut self,
+        index: Index,
+        term: Term,
+        id: OperationId,
+    ) -> oneshot::Receiver<Outcome<R>> {
+        let (to, waiting) = oneshot::channel();
+        if let Some(older) = self.waiters.insert(index, Waiter { id, term, to }) {
+            older.end(Err(SubmitError::WrongLeader));
+        }
+        waiting
+    }
+
+    /// The operation `id` was executed at `index`, with this reply: ends the wait at that index, one way or the other.
+    pub(crate) fn executed(&mut self, index: Index, id: OperationId, reply: R) {
+        if let Some(waiter) = self.waiters.remove(&index) {
+            let mine = waiter.id == id;
+            waiter.end(if mine { Ok(reply) } else { Err(SubmitError::WrongLeader) });
+        }
+    }
+
+    /// A snapshot covers everything up to `index`: what was executed there will not be told.
+    pub(crate) fn covered(&mut self, index: Index) {
+        let later = self.waiters.split_off(&index.next());
+        for (_, waiter) in std::mem::replace(&mut self.waiters, later) {
+            waiter.end(Err(SubmitError::WrongLeader));
+        }
+    }
+
+    /// This server has learned of `term`: whatever was proposed before it may have been overwritten.
+    pub(crate) fn end_older_terms(&mut self, term: Term) {
+        for (_, waiter) in self.waiters.extract_if(.., |_, waiter| waiter.term < term) {
+            waiter.end(Err(SubmitError::WrongLeader));
+        }
+    }
+
+    /// The server goes down.
+    pub(crate) fn close(&mut self) {
+        self.closed = true;
+        for (_, waiter) in std::mem::take(&mut self.waiters) {
+            waiter.end(Err(SubmitError::ShutDown));
+        }
+    }
+}
