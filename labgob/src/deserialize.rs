@@ -21,8 +21,9 @@ pub(crate) const NOT_SELF_DESCRIBING: &str = "its Deserialize asks the format wh
 /// no memory, but time.
 const CHARGE_FOR_NOTHING: usize = 8;
 
-/// Room is set aside for at most so many elements before the first of them is seen.
-const ELEMENTS_AHEAD_MAX: usize = 1024;
+/// Room is set aside for at most so many elements before the first of them is seen and paid for.
+/// A collection with more grows, as its elements come.
+const ELEMENTS_AHEAD_MAX: u64 = 8;
 
 /// Decodes one value's body.
 pub(crate) struct Reading<'de> {
@@ -267,13 +268,9 @@ impl Counted<'_, '_> {
         self.reading.charge(if size == 0 { CHARGE_FOR_NOTHING } else { size.saturating_mul(3) })
     }
 
-    /// Collections set aside room for so many elements. Every element but an empty one takes at
-    /// least a byte of input; those of usual size must fit the budget as well.
     #[inline]
     fn elements_ahead(&self) -> usize {
-        (self.left.min(ELEMENTS_AHEAD_MAX as u64) as usize)
-            .min(self.reading.source.left())
-            .min(self.reading.budget / 128)
+        self.left.min(ELEMENTS_AHEAD_MAX) as usize
     }
 }
 

@@ -1,1 +1,9 @@
-//! The format: round trips, known bytes, damaged input.
+//! The format: round trips, known bytes, types that must not be confused, damaged input.
+
+mod fingerprints;
+mod known_bytes;
+mod malformed;
+mod nesting;
+mod roundtrip;
+mod samples;
+mod stream;
