@@ -1,6 +1,6 @@
 //! Channels between tasks: many senders, many receivers, each value received once.
 //!
-//! A channel belongs to the back end it was made on. On threads it is crossbeam's; in a simulation, [`simulated`].
+//! A channel belongs to the back end it was made on. On threads it is crossbeam's; in a simulation, one of our own (`simulated.rs`).
 
 mod select;
 mod simulated;
