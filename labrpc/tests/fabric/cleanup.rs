@@ -6,7 +6,7 @@ use labrpc::CallError;
 use labrt::{now, spawn};
 
 use crate::junk::{Handler3, JunkServer, Lan, handler2};
-use crate::{ms, on_both, slack};
+use crate::{eventually, ms, on_both, slack};
 
 /// What "at once" may take in a simulation, where no call is free.
 fn at_once() -> std::time::Duration {
@@ -71,8 +71,9 @@ fn the_last_handle_cleans_up() {
         assert!(handler2(&end, 1).is_ok(), "one handle is left");
         drop(other);
         assert_eq!(handler2(&end, 2), Err(CallError::NoReply));
-        assert_eq!(Arc::strong_count(&held_by_handlers), 1, "the peer's handler was leaked");
-        assert_eq!(Arc::strong_count(&junk), 1, "the server's handlers were leaked");
+        // On threads a handler's task ends a moment after its call.
+        eventually(|| Arc::strong_count(&held_by_handlers) == 1);
+        eventually(|| Arc::strong_count(&junk) == 1);
     });
 }
 

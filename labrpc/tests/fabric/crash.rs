@@ -7,7 +7,7 @@ use labrpc::{CallError, Server};
 use labrt::{Node, now, spawn};
 
 use crate::junk::{Handler3, JunkServer, Lan, handler2};
-use crate::{ms, on_both, simulated};
+use crate::{eventually, ms, on_both, simulated};
 
 /// A network whose server runs on a node of its own.
 fn lan_with_node() -> (Lan, Node) {
@@ -23,13 +23,10 @@ fn lan_with_node() -> (Lan, Node) {
 fn handlers_run_on_the_servers_node() {
     on_both(|| {
         let (lan, node) = lan_with_node();
-        let call = spawn({
-            let end = lan.end("end");
-            move || end.call::<Handler3>(&1)
-        });
+        let end = lan.end("end");
         assert_eq!(node.live_tasks(), 0);
-        labrt::sleep(ms(20));
-        assert_eq!(node.live_tasks(), 1);
+        let call = spawn(move || end.call::<Handler3>(&1));
+        eventually(|| node.live_tasks() == 1);
         lan.network.cleanup();
         assert_eq!(call.join().unwrap(), Err(CallError::NoReply));
     });

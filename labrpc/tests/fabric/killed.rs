@@ -1,11 +1,13 @@
 //! A server that goes while its handler runs.
 
+use std::time::Duration;
+
 use labrpc::{CallError, ClientEnd, Network, Server};
 use labrt::channel::Receiver;
 use labrt::{now, spawn};
 
-use crate::junk::{Handler3, Lan};
-use crate::{ms, on_both, slack};
+use crate::junk::{Handler3, Lan, handler2};
+use crate::{ms, on_both, simulated, slack};
 
 type Reply = Result<i32, CallError>;
 
@@ -92,5 +94,28 @@ fn the_reply_of_a_dead_server_is_refused() {
         let counted = network.total_bytes();
         labrt::sleep(ms(20));
         assert_eq!(network.total_bytes(), counted, "a reply that is not delivered is not counted");
+    });
+}
+
+/// A caller that looks after its server while the reply is being held back goes on waiting for it.
+#[test]
+fn a_poll_leaves_held_replies_alone() {
+    simulated(|| {
+        let lan = Lan::new("server99");
+        lan.network.set_long_reordering(true);
+        let end = lan.end("end1-99");
+        let call = |number| {
+            let end = end.clone();
+            spawn(move || handler2(&end, number).is_ok())
+        };
+        let calls: Vec<_> = (0..20).map(call).collect();
+        // Off and on again while the requests travel: polls are due within 100 ms, when all replies are out.
+        labrt::sleep(Duration::from_micros(50));
+        lan.network.enable("end1-99", false).unwrap();
+        lan.network.enable("end1-99", true).unwrap();
+        labrt::sleep(ms(1));
+        lan.network.delete_server("server99");
+        let succeeded = calls.into_iter().map(|call| call.join().unwrap());
+        assert_eq!(succeeded.filter(|succeeded| *succeeded).count(), 20);
     });
 }

@@ -43,3 +43,13 @@ fn slack() -> Duration {
 fn ms(millis: u64) -> Duration {
     Duration::from_millis(millis)
 }
+
+/// Waits for something that is about to happen.
+#[track_caller]
+fn eventually(happens: impl Fn() -> bool) {
+    let start = labrt::now();
+    while !happens() {
+        assert!(start.elapsed() < ms(5000), "it has not happened within 5 s");
+        labrt::sleep(ms(1));
+    }
+}
