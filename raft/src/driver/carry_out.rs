@@ -51,11 +51,11 @@ impl Shared {
 
     /// What must be durable becomes durable: the snapshot first, then the header together with the log. A crash between the two
     /// leaves a log that overlaps the snapshot, which the next start trims.
-    fn save(&self, state: &State, save: Save) {
+    fn save(&self, state: &mut State, save: Save) {
         if save.is_empty() {
             return;
         }
-        let node = &state.node;
+        let State { node, scratch, .. } = state;
         if save.snapshot
             && let Some(snapshot) = node.snapshot()
         {
@@ -79,10 +79,11 @@ impl Shared {
         if let Some(log) = save.log {
             write.keep_records = Some(log.keep);
             write.drop_front = log.drop_front;
+            write.append.reserve(log.last.next().distance_from(log.first));
             let mut index = log.first;
             while index <= log.last {
                 let entry = node.entry(index).expect("an entry to be saved is in the log");
-                write.append.push(persistence::record(entry));
+                write.append.push(persistence::record(entry, scratch));
                 index = index.next();
             }
         }

@@ -119,6 +119,8 @@ struct State {
     ticker_wakes: Time,
     /// Tasks that wait for a newer term.
     awaiting_term: usize,
+    /// Where records are put together.
+    scratch: Vec<u8>,
 }
 
 impl Raft {
@@ -155,6 +157,7 @@ impl Raft {
                 killed: false,
                 ticker_wakes: Time::ZERO,
                 awaiting_term: 0,
+                scratch: Vec::new(),
             }),
             tick_earlier: Condvar::new(),
             term_grew: Condvar::new(),
