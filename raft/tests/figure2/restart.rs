@@ -74,7 +74,7 @@ fn a_crash_between_own_snapshot_and_trimmed_log_loses_nothing() {
     assert_eq!((node.base(), node.last()), (at(2, 1), at(3, 2)));
     assert_eq!((node.commit(), node.applied()), (ix(2), ix(2)));
     let effects = node.step(Time::ZERO, Event::Tick, &mut low_dice());
-    disk.carry_out(&node, &effects.save);
+    disk.write_state(&node, &effects.save);
     disk.check_holds(&node);
 }
 
@@ -102,7 +102,7 @@ fn a_crash_between_a_leaders_snapshot_and_trimmed_log_loses_nothing() {
         assert_eq!(terms, rest, "{log:?} with a snapshot at {index} of {of_term}");
         assert!(node.term() >= term(of_term), "the term of the snapshot is known");
         let effects = node.step(Time::ZERO, Event::Tick, &mut low_dice());
-        disk.carry_out(&node, &effects.save);
+        disk.write_state(&node, &effects.save);
         disk.check_holds(&node);
     }
 }

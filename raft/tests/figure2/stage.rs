@@ -88,7 +88,7 @@ impl Actor {
     }
 
     pub fn start_with(config: Config, saved: Saved) -> Actor {
-        let disk = Disk::holding(&saved);
+        let disk = Disk::from(saved.clone());
         let node = Node::restore(config, saved, Time::ZERO, &mut low_dice()).expect("sound state");
         Actor { node, disk, now: Time::ZERO, applied: Vec::new() }
     }
@@ -133,7 +133,8 @@ impl Actor {
     /// Lets something happen, and carries out what it leads to except for the messages.
     pub fn step(&mut self, event: Event) -> Effects {
         let effects = self.node.step(self.now, event, &mut low_dice());
-        self.disk.carry_out(&self.node, &effects.save);
+        self.disk.write_snapshot(&self.node, &effects.save);
+        self.disk.write_state(&self.node, &effects.save);
         self.disk.check_holds(&self.node);
         self.node.check_whole_log();
         if let Some(snapshot) = &effects.install {
