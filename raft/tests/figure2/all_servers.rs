@@ -51,16 +51,16 @@ fn a_request_of_a_later_term_makes_a_follower() {
 /// every kind of answer, and even if the call belongs to an earlier term.
 #[test]
 fn an_answer_of_a_later_term_makes_a_follower() {
-    // A candidate.
+    // A candidate. (The next term is later enough.)
     let (mut actor, asked) = Actor::candidate(3, &[1]);
-    actor.reply(to(&asked, 1), vote_reply(7, false));
-    assert_eq!((actor.role(), actor.node.term()), (RoleKind::Follower, term(7)));
+    actor.reply(to(&asked, 1), vote_reply(3, false));
+    assert_eq!((actor.role(), actor.node.term()), (RoleKind::Follower, term(3)));
     assert_eq!(actor.disk.voted_for(), None, "no vote yet in the new term");
 
     // A leader, by AppendEntries.
     let (mut actor, elected) = Actor::leader(3, &[1]);
-    actor.reply(to(&elected, 1), append_reply(7, AppendOutcome::StaleTerm));
-    assert_eq!((actor.role(), actor.node.term()), (RoleKind::Follower, term(7)));
+    actor.reply(to(&elected, 1), append_reply(3, AppendOutcome::StaleTerm));
+    assert_eq!((actor.role(), actor.node.term()), (RoleKind::Follower, term(3)));
 
     // A leader, by InstallSnapshot; the call kind does not matter.
     let (mut actor, elected) = Actor::leader(3, &[1]);

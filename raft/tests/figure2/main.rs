@@ -20,3 +20,4 @@ mod replies;
 mod request_vote;
 mod restart;
 mod stage;
+mod table;
