@@ -173,25 +173,64 @@ fn simulate<T: Send + 'static>(
 
 /// The scheduler loop: until the root task has returned or the run has failed.
 fn drive() {
+    let mut next = with(World::next);
     loop {
-        match with(|world| world.next()) {
-            Next::Run(slot, coroutine) => resume(slot, coroutine),
-            Next::Call(callback) => call(callback),
-            Next::Bury(node) => bury(Some(node)),
+        next = match next {
+            Next::Run(slot, mut coroutine) => match enter(&mut coroutine) {
+                // The common case borrows the world once for both.
+                Outcome::Suspended => {
+                    match with(|world| world.suspended_then_next(slot, coroutine)) {
+                        Ok(next) => next,
+                        Err(stuck) => {
+                            leak(slot, stuck);
+                            with(World::next)
+                        }
+                    }
+                }
+                Outcome::Finished => {
+                    let next = with(|world| {
+                        world.finished(slot);
+                        world.next()
+                    });
+                    coroutine.recycle();
+                    next
+                }
+            },
+            Next::Call(callback) => {
+                call(callback);
+                with(World::next)
+            }
+            Next::Bury(node) => {
+                bury(Some(node));
+                with(World::next)
+            }
             Next::Stop => return,
         }
     }
 }
 
-fn resume(slot: u32, mut coroutine: Coroutine) {
+/// Lets a task run until it gives up the processor.
+#[inline]
+fn enter(coroutine: &mut Coroutine) -> Outcome {
     world::set_context(Context::Task);
     let outcome = coroutine.resume();
     world::set_context(Context::Scheduler);
-    match outcome {
+    outcome
+}
+
+/// Forgets a task that can neither go on nor end.
+#[cold]
+fn leak(slot: u32, stuck: Box<Coroutine>) {
+    with(|world| world.finished(slot));
+    stuck.leak();
+}
+
+/// Lets a dying task run to its end.
+fn resume(slot: u32, mut coroutine: Box<Coroutine>) {
+    match enter(&mut coroutine) {
         Outcome::Suspended => {
             if let Some(stuck) = with(|world| world.suspended(slot, coroutine)) {
-                with(|world| world.finished(slot));
-                stuck.leak();
+                leak(slot, stuck);
             }
         }
         Outcome::Finished => {
@@ -238,7 +277,7 @@ pub(crate) fn spawn_task(
 ) -> Option<(u32, u64)> {
     let stack_size = with(|world| world.accepts(node).then(|| world.stack_size()))?;
     // The frames below this one are few; a larger stack than asked for costs nothing, the root task gets the same.
-    let coroutine = Coroutine::new(stack_size, move || bottom(body));
+    let coroutine = Box::new(Coroutine::new(stack_size, move || bottom(body)));
     Some(with(|world| world.add_task(node, name, spawned, coroutine)))
 }
 
@@ -386,13 +425,22 @@ pub(crate) fn switch_point() {
 
 /// Lets other ready tasks run.
 pub(crate) fn yield_now() {
-    if may_block() {
+    // The common case first, for its speed: a task that neither dies nor panics.
+    if context() == Context::Task && !std::thread::panicking() && with(|world| world.yield_living())
+    {
+        suspend_ready();
+    } else if may_block() {
         reschedule();
     }
 }
 
 fn reschedule() {
     with(|world| world.yield_running());
+    suspend_ready();
+}
+
+/// Leaves the processor with the task in the ready list.
+fn suspend_ready() {
     coroutine::suspend();
     if with(|world| world.is_dying()) {
         die();

@@ -7,6 +7,7 @@
 use std::any::{Any, TypeId};
 use std::cell::{Cell, RefCell};
 use std::collections::BinaryHeap;
+use std::mem::ManuallyDrop;
 use std::panic::Location;
 use std::sync::Arc;
 use std::time::Duration;
@@ -36,7 +37,9 @@ pub(crate) enum Context {
 
 thread_local! {
     static CONTEXT: Cell<Context> = const { Cell::new(Context::Threads) };
-    static WORLD: RefCell<Option<Box<World>>> = const { RefCell::new(None) };
+    /// Without a destructor, so that an access need not look whether one is registered: `simulate` takes the world out itself.
+    static WORLD: ManuallyDrop<RefCell<Option<Box<World>>>> =
+        const { ManuallyDrop::new(RefCell::new(None)) };
 }
 
 /// Which back end the calling code runs on, and as what.
@@ -114,8 +117,8 @@ struct Task {
     spawn_node: u32,
     spawned: Place,
     state: State,
-    /// `None` while the task runs.
-    coroutine: Option<Coroutine>,
+    /// `None` while the task runs. Boxed, since it changes hands twice a switch, and copying it costs more than the switch.
+    coroutine: Option<Box<Coroutine>>,
     /// Number of its present wait; a [`Waiter`] with another one is stale.
     epoch: u64,
     timed_out: bool,
@@ -178,7 +181,7 @@ pub(super) type Local = Arc<dyn Any + Send + Sync>;
 
 /// What the scheduler does next.
 pub(super) enum Next {
-    Run(u32, Coroutine),
+    Run(u32, Box<Coroutine>),
     Call(Callback),
     /// Unwind the tasks of this crashed node.
     Bury(u32),
@@ -355,7 +358,7 @@ impl World {
         node: u32,
         name: &'static str,
         spawned: Place,
-        coroutine: Coroutine,
+        coroutine: Box<Coroutine>,
     ) -> (u32, u64) {
         let number = self.next_task;
         self.next_task += 1;
@@ -545,6 +548,16 @@ impl World {
         self.runnable.push(slot);
     }
 
+    /// The same, unless the task is dying: then nothing happens, and `false` is returned.
+    #[inline]
+    pub(super) fn yield_living(&mut self) -> bool {
+        let lives = !self.is_dying();
+        if lives {
+            self.yield_running();
+        }
+        lives
+    }
+
     /// Whether a switch at a point where the task need not wait is drawn. Free when nobody else could run.
     #[inline]
     pub(super) fn draws_yield(&mut self, one_in: u32) -> bool {
@@ -727,7 +740,7 @@ impl World {
 
     /// Makes the task in `slot` the running one.
     #[inline]
-    fn start(&mut self, slot: u32) -> Coroutine {
+    fn start(&mut self, slot: u32) -> Box<Coroutine> {
         self.running = Some(slot);
         let time_moves = self.time_moves;
         let task = self.tasks[slot as usize].as_mut().expect("a slot in use");
@@ -746,7 +759,11 @@ impl World {
 
     /// Takes the coroutine of a suspended task back. Returns it if it must be leaked instead.
     #[inline]
-    pub(super) fn suspended(&mut self, slot: u32, coroutine: Coroutine) -> Option<Coroutine> {
+    pub(super) fn suspended(
+        &mut self,
+        slot: u32,
+        coroutine: Box<Coroutine>,
+    ) -> Option<Box<Coroutine>> {
         self.running = None;
         let task = self.task_mut(slot);
         if task.stuck {
@@ -754,6 +771,19 @@ impl World {
         }
         task.coroutine = Some(coroutine);
         None
+    }
+
+    /// The same, and what happens next.
+    #[inline]
+    pub(super) fn suspended_then_next(
+        &mut self,
+        slot: u32,
+        coroutine: Box<Coroutine>,
+    ) -> Result<Next, Box<Coroutine>> {
+        match self.suspended(slot, coroutine) {
+            Some(stuck) => Err(stuck),
+            None => Ok(self.next()),
+        }
     }
 
     /// Forgets a task whose function has returned, or whose stack is to be leaked.
@@ -800,7 +830,7 @@ impl World {
     }
 
     /// Makes a doomed task the running one, if it is still there.
-    pub(super) fn start_doomed(&mut self, slot: u32) -> Option<Coroutine> {
+    pub(super) fn start_doomed(&mut self, slot: u32) -> Option<Box<Coroutine>> {
         let task = self.tasks[slot as usize].as_ref().filter(|task| task.dying)?;
         self.trace.push(Event::Kill(task.number));
         Some(self.start(slot))
