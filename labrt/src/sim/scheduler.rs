@@ -182,7 +182,7 @@ fn drive() {
                     match with(|world| world.suspended_then_next(slot, coroutine)) {
                         Ok(next) => next,
                         Err(stuck) => {
-                            leak(slot, stuck);
+                            leak(slot, *stuck);
                             with(World::next)
                         }
                     }
@@ -220,7 +220,7 @@ fn enter(coroutine: &mut Coroutine) -> Outcome {
 
 /// Forgets a task that can neither go on nor end.
 #[cold]
-fn leak(slot: u32, stuck: Box<Coroutine>) {
+fn leak(slot: u32, stuck: Coroutine) {
     with(|world| world.finished(slot));
     stuck.leak();
 }
@@ -230,7 +230,7 @@ fn resume(slot: u32, mut coroutine: Box<Coroutine>) {
     match enter(&mut coroutine) {
         Outcome::Suspended => {
             if let Some(stuck) = with(|world| world.suspended(slot, coroutine)) {
-                leak(slot, stuck);
+                leak(slot, *stuck);
             }
         }
         Outcome::Finished => {
