@@ -53,7 +53,7 @@ pub struct PartitionReport {
     pub limit: Option<Limit>,
     /// Where the history stops being linearizable, if the verdict is [`Verdict::Illegal`].
     pub stuck: Option<Stuck>,
-    /// Its operations as positions in the history, in the order of their calls.
+    /// From the verbose check: its operations as positions in the history, in the order of their calls.
     pub operations: Vec<usize>,
     /// From the verbose check: orders of its operations (positions in the history) that real time and
     /// the model allow.
@@ -68,6 +68,8 @@ pub struct PartitionReport {
 }
 
 /// The first event that no order of the operations called so far allows.
+///
+/// A model that is [informed](Model::informed) by the whole history may give up at an earlier event.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Stuck {
     /// The operation that cannot be placed, as a position in the history. It need not be the one that
@@ -180,6 +182,8 @@ fn check<M: Model>(
     verbose: bool,
 ) -> Result<Report, HistoryError> {
     let timelines = split(model, history)?;
+    let informed = model.informed(history);
+    let model = informed.as_ref().unwrap_or(model);
     let mut found = if options.threads > 1 && timelines.len() > 1 {
         check_parallel(model, history, &timelines, options, verbose)
     } else {
@@ -197,7 +201,7 @@ fn check<M: Model>(
     let partitions = timelines
         .into_iter()
         .zip(found.drain(..))
-        .map(|(timeline, found)| report(timeline, found, history))
+        .map(|(timeline, found)| report(timeline, found, history, verbose))
         .collect();
     Ok(Report { partitions })
 }
@@ -249,7 +253,12 @@ fn check_parallel<M: Model>(
     found.into_iter().take_while(|(part, _)| *part <= last).map(|(_, found)| found).collect()
 }
 
-fn report<I, O>(timeline: Timeline, found: Found, history: &[Operation<I, O>]) -> PartitionReport {
+fn report<I, O>(
+    timeline: Timeline,
+    found: Found,
+    history: &[Operation<I, O>],
+    verbose: bool,
+) -> PartitionReport {
     let positions = |order: Vec<u32>| {
         order.iter().map(|at| timeline.operations[*at as usize] as usize).collect()
     };
@@ -258,10 +267,13 @@ fn report<I, O>(timeline: Timeline, found: Found, history: &[Operation<I, O>]) -
         verdict: Verdict::Ok,
         limit: None,
         stuck: None,
-        operations: timeline.operations.iter().map(|index| *index as usize).collect(),
+        operations: Vec::new(),
         linearizations: Vec::new(),
         steps: found.steps,
     };
+    if verbose {
+        report.operations = timeline.operations.iter().map(|index| *index as usize).collect();
+    }
     match found.ending {
         Ending::Order(order) if order.is_empty() => {}
         Ending::Order(order) => report.linearizations.push(positions(order)),

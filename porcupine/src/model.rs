@@ -4,6 +4,8 @@ use std::borrow::Cow;
 use std::fmt::Debug;
 use std::hash::Hash;
 
+use crate::history::Operation;
+
 /// A sequential specification: what the object answers when nobody else is using it.
 ///
 /// Only [`init`](Model::init) and [`step`](Model::step) are required. The rest tells the search what
@@ -108,6 +110,23 @@ pub trait Model: Sync {
     ) -> Outlook {
         let _ = (state, input, output);
         Outlook::Unsure
+    }
+
+    /// This model, knowing what the answers in a history give away.
+    ///
+    /// Called once before a search. The result may call steps illegal that [`step`](Model::step) allows,
+    /// if no linearization *of this history* can contain them. So it may find a contradiction earlier
+    /// than the plain model would ([`Stuck`](crate::Stuck)), and must never find one where there is none.
+    /// `None`, the default, says that the history tells nothing.
+    ///
+    /// [`AppendKv`](crate::models::AppendKv) is an example: where all values differ, a get that shows two
+    /// of them side by side gives away in which order they were appended.
+    fn informed(&self, history: &[Operation<Self::Input, Self::Output>]) -> Option<Self>
+    where
+        Self: Sized,
+    {
+        let _ = history;
+        None
     }
 
     /// The name of the independent part of the object that an operation works on, such as its key.

@@ -85,7 +85,7 @@ struct Search<'h, M: Model, const N: usize> {
     /// The operation in each slot.
     slots: Vec<u32>,
     /// The slot of each operation while it is open.
-    slot_of: Vec<u32>,
+    slot_of: Vec<u16>,
     used: Bits<N>,
     /// Slots of operations that never return.
     pending: Bits<N>,
@@ -203,7 +203,7 @@ impl<'h, M: Model, const N: usize> Search<'h, M, N> {
             timeline,
             cursor: 0,
             slots: Vec::new(),
-            slot_of: vec![NONE; timeline.operations.len()],
+            slot_of: vec![0; timeline.operations.len()],
             used: Bits::EMPTY,
             pending: Bits::EMPTY,
             read_only: Bits::EMPTY,
@@ -271,7 +271,7 @@ impl<'h, M: Model, const N: usize> Search<'h, M, N> {
             self.twins.push(Bits::EMPTY);
         }
         self.slots[slot] = at as u32;
-        self.slot_of[at] = slot as u32;
+        self.slot_of[at] = slot as u16;
         if pending {
             self.pending.insert(slot);
         }
@@ -311,20 +311,19 @@ impl<'h, M: Model, const N: usize> Search<'h, M, N> {
         Ok(())
     }
 
-    /// Rule 5. A return is a position in the events, so it orders twins; those without one stay in the
-    /// order of their calls.
+    /// Rule 5. Equal returns and missing ones: in the order of the calls, as in the time line.
     fn find_twins(&mut self, slot: usize) {
         self.twins[slot] = Bits::EMPTY;
         let at = self.slots[slot];
         let new = self.operation(at);
-        let ends = self.timeline.returns[at as usize];
+        let ends = (new.return_time().unwrap_or(u64::MAX), at);
         let mut others = self.used.without(&self.read_only);
         others.remove(slot);
         for other in others.iter() {
             self.twins[other].remove(slot);
             let old = self.operation(self.slots[other]);
             if old.input == new.input && old.output() == new.output() {
-                if self.timeline.returns[self.slots[other] as usize] <= ends {
+                if (old.return_time().unwrap_or(u64::MAX), self.slots[other]) <= ends {
                     self.twins[slot].insert(other);
                 } else {
                     self.twins[other].insert(slot);
@@ -388,7 +387,7 @@ impl<'h, M: Model, const N: usize> Search<'h, M, N> {
 
     fn on_return(&mut self, at: usize) -> Result<(), Pause> {
         let slot = self.slot_of[at] as usize;
-        debug_assert!(slot < self.slots.len(), "operation {at} returns and was never called");
+        debug_assert!(self.slots[slot] == at as u32, "operation {at} returns and is not open");
         let done = |configuration: &Configuration<N>| {
             !configuration.needs.contains(slot) && !configuration.live.contains(slot)
         };
@@ -545,7 +544,6 @@ impl<'h, M: Model, const N: usize> Search<'h, M, N> {
     }
 
     fn release(&mut self, slot: usize) {
-        self.slot_of[self.slots[slot] as usize] = NONE;
         self.slots[slot] = NONE;
         self.used.remove(slot);
         self.pending.remove(slot);

@@ -20,8 +20,6 @@ pub(crate) struct Timeline {
     pub(crate) operations: Vec<u32>,
     /// Calls and returns, in the order of time.
     pub(crate) events: Vec<Happening>,
-    /// For each operation the position of its return in `events`; [`NONE`] when it never returns.
-    pub(crate) returns: Vec<u32>,
 }
 
 /// One call or return of the operation at some position of [`Timeline::operations`].
@@ -29,8 +27,8 @@ pub(crate) struct Timeline {
 pub(crate) struct Happening(u32);
 
 impl Happening {
-    fn call(operation: usize) -> Self {
-        Happening((operation as u32) << 1)
+    fn call(operation: u32) -> Self {
+        Happening(operation << 1)
     }
 
     fn ret(operation: u32) -> Self {
@@ -46,7 +44,8 @@ impl Happening {
     }
 }
 
-/// Checks that `history` can be one and splits it.
+/// Checks that `history` can be one and splits it, in one pass: a long history does not fit into a
+/// cache.
 ///
 /// Equal time stamps: calls come before returns, so that touching intervals overlap; otherwise the
 /// order in the history decides, which no verdict depends on.
@@ -57,120 +56,151 @@ pub(crate) fn split<M: Model>(
     if history.len() > (u32::MAX >> 1) as usize {
         return Err(HistoryError::TooLong { operations: history.len() });
     }
-    let order = in_call_order(history);
-    validate(history, order.as_deref())?;
-
-    let mut names: Vec<Cow<'_, str>> = Vec::new();
-    let mut members: Vec<Vec<u32>> = Vec::new();
-    #[expect(
-        clippy::disallowed_types,
-        reason = "its order cannot show: partitions are sorted by name below"
-    )]
-    let mut known: std::collections::HashMap<Cow<'_, str>, usize, FoldBuilder> = Default::default();
-    for at in 0..history.len() {
-        let index = order.as_ref().map_or(at, |order| order[at] as usize);
-        let name = model.partition(&history[index].input);
-        let part = if names.len() == 1 && names[0] == name {
-            0
-        } else if let Some(&part) = known.get(&name) {
-            part
-        } else {
-            known.insert(name.clone(), names.len());
-            names.push(name);
-            members.push(Vec::new());
-            names.len() - 1
-        };
-        members[part].push(index as u32);
+    let mut splitter = Splitter {
+        model,
+        history,
+        last_entry: LastEntry::default(),
+        parts: Vec::new(),
+        known: Default::default(),
+    };
+    let mut before = (0, 0);
+    for (index, operation) in history.iter().enumerate() {
+        let now = interval(operation);
+        if now < before {
+            // Not in the order of calls: sort, and once more from the beginning.
+            splitter.clear();
+            let mut order: Vec<u32> = (0..history.len() as u32).collect();
+            order.sort_by_key(|index| interval(&history[*index as usize]));
+            for index in order {
+                splitter.add(index as usize)?;
+            }
+            break;
+        }
+        before = now;
+        splitter.add(index)?;
     }
-
-    let mut parts: Vec<(Cow<'_, str>, Vec<u32>)> = names.into_iter().zip(members).collect();
-    parts.sort_by(|a, b| a.0.cmp(&b.0));
-    let mut open = BinaryHeap::new();
-    Ok(parts
-        .into_iter()
-        .map(|(name, operations)| lay_out(name.into_owned(), operations, history, &mut open))
-        .collect())
+    Ok(splitter.finish())
 }
 
-/// Positions in the order of the calls, or `None` when the history has that order already.
-///
 /// Of equal calls the one that returns first comes first: a client may call again at the instant at
 /// which it was answered.
-fn in_call_order<I, O>(history: &[Operation<I, O>]) -> Option<Vec<u32>> {
-    let interval =
-        |operation: &Operation<I, O>| (operation.call, operation.return_time().unwrap_or(u64::MAX));
-    if history.is_sorted_by_key(interval) {
-        return None;
-    }
-    let mut order: Vec<u32> = (0..history.len() as u32).collect();
-    order.sort_by_key(|index| interval(&history[*index as usize]));
-    Some(order)
+fn interval<I, O>(operation: &Operation<I, O>) -> (u64, u64) {
+    (operation.call, operation.return_time().unwrap_or(u64::MAX))
 }
 
-/// Each return after its call, one operation of a client at a time.
-fn validate<I, O>(history: &[Operation<I, O>], order: Option<&[u32]>) -> Result<(), HistoryError> {
-    for (entry, operation) in history.iter().enumerate() {
-        if let Some(returned) = operation.return_time()
-            && returned < operation.call
-        {
-            return Err(HistoryError::ReturnBeforeCall { entry, call: operation.call, returned });
-        }
-    }
-    // Clients are mostly small numbers; the others go through a map.
-    let mut small: Vec<u32> = Vec::new();
-    let mut large = std::collections::BTreeMap::new();
-    for at in 0..history.len() {
-        let entry = order.map_or(at, |order| order[at] as usize);
-        let operation = &history[entry];
-        let last = match usize::try_from(operation.client) {
-            Ok(client) if client < 1024 => {
-                if client >= small.len() {
-                    small.resize(client + 1, NONE);
-                }
-                std::mem::replace(&mut small[client], entry as u32)
-            }
-            _ => large.insert(operation.client, entry as u32).unwrap_or(NONE),
-        };
-        if last == NONE {
-            continue;
-        }
-        let free = history[last as usize].return_time();
-        if free.is_none_or(|free| free > operation.call) {
-            let client = operation.client;
-            return Err(HistoryError::Overlap { entry, earlier: last as usize, client });
-        }
-    }
-    Ok(())
+#[expect(clippy::disallowed_types, reason = "its order cannot show: partitions are sorted by name")]
+type PartsByName<'a> = std::collections::HashMap<Cow<'a, str>, usize, FoldBuilder>;
+
+struct Splitter<'a, M: Model> {
+    model: &'a M,
+    history: &'a [Operation<M::Input, M::Output>],
+    last_entry: LastEntry,
+    parts: Vec<Part<'a>>,
+    known: PartsByName<'a>,
 }
 
-/// Merges calls and returns. The heap holds the returns of open operations, so it stays as small as
-/// the window.
-fn lay_out<I, O>(
-    name: String,
+/// A time line in the making.
+struct Part<'a> {
+    name: Cow<'a, str>,
     operations: Vec<u32>,
-    history: &[Operation<I, O>],
-    open: &mut BinaryHeap<Reverse<(u64, u32)>>,
-) -> Timeline {
-    let mut events = Vec::with_capacity(2 * operations.len());
-    let mut returns = vec![NONE; operations.len()];
-    open.clear();
-    for (at, index) in operations.iter().enumerate() {
-        let operation = &history[*index as usize];
-        while let Some(Reverse((time, first))) = open.peek().copied()
-            && time < operation.call
+    events: Vec<Happening>,
+    /// Returns of the operations that are open; as small as the window.
+    open: BinaryHeap<Reverse<(u64, u32)>>,
+}
+
+impl<'a, M: Model> Splitter<'a, M> {
+    fn clear(&mut self) {
+        self.last_entry = LastEntry::default();
+        self.parts.clear();
+        self.known.clear();
+    }
+
+    /// Takes the next operation in the order of calls.
+    fn add(&mut self, entry: usize) -> Result<(), HistoryError> {
+        let operation = &self.history[entry];
+        let (call, end) = interval(operation);
+        if end < call {
+            return Err(HistoryError::ReturnBeforeCall { entry, call, returned: end });
+        }
+        let client = operation.client;
+        if let Some(earlier) = self.last_entry.replace(client, entry as u32)
+            && self.history[earlier].return_time().is_none_or(|free| free > call)
         {
-            open.pop();
-            returns[first as usize] = events.len() as u32;
-            events.push(Happening::ret(first));
+            return Err(HistoryError::Overlap { entry, earlier, client });
         }
-        events.push(Happening::call(at));
-        if let Some(time) = operation.return_time() {
-            open.push(Reverse((time, at as u32)));
+        let name = self.model.partition(&operation.input);
+        let at = match &*self.parts {
+            [only] if only.name == name => 0,
+            _ => match self.known.get(&name) {
+                Some(at) => *at,
+                None => {
+                    self.known.insert(name.clone(), self.parts.len());
+                    let open = BinaryHeap::new();
+                    self.parts.push(Part { name, operations: vec![], events: vec![], open });
+                    self.parts.len() - 1
+                }
+            },
+        };
+        let part = &mut self.parts[at];
+        part.return_until(call);
+        let number = part.operations.len() as u32;
+        part.events.push(Happening::call(number));
+        part.operations.push(entry as u32);
+        if operation.returned.is_some() {
+            part.open.push(Reverse((end, number)));
+        }
+        Ok(())
+    }
+
+    fn finish(mut self) -> Vec<Timeline> {
+        self.parts.sort_by(|a, b| a.name.cmp(&b.name));
+        self.parts
+            .into_iter()
+            .map(|mut part| {
+                part.return_until(u64::MAX);
+                while let Some(Reverse((_, number))) = part.open.pop() {
+                    part.events.push(Happening::ret(number)); // at the last instant there is
+                }
+                Timeline {
+                    name: part.name.into_owned(),
+                    operations: part.operations,
+                    events: part.events,
+                }
+            })
+            .collect()
+    }
+}
+
+impl Part<'_> {
+    /// Operations that return before `time` do so now.
+    fn return_until(&mut self, time: u64) {
+        while let Some(Reverse((end, number))) = self.open.peek().copied()
+            && end < time
+        {
+            self.open.pop();
+            self.events.push(Happening::ret(number));
         }
     }
-    while let Some(Reverse((_, first))) = open.pop() {
-        returns[first as usize] = events.len() as u32;
-        events.push(Happening::ret(first));
+}
+
+/// The last operation of each client. Clients are mostly small numbers; the others go through a map.
+#[derive(Default)]
+struct LastEntry {
+    small: Vec<u32>,
+    large: std::collections::BTreeMap<i64, u32>,
+}
+
+impl LastEntry {
+    fn replace(&mut self, client: i64, entry: u32) -> Option<usize> {
+        let last = match usize::try_from(client) {
+            Ok(client) if client < 1024 => {
+                if client >= self.small.len() {
+                    self.small.resize(client + 1, NONE);
+                }
+                std::mem::replace(&mut self.small[client], entry)
+            }
+            _ => self.large.insert(client, entry).unwrap_or(NONE),
+        };
+        (last != NONE).then_some(last as usize)
     }
-    Timeline { name, operations, events, returns }
 }

@@ -226,6 +226,43 @@ fn append_kv_agrees() {
     append_kv(AppendKv::new());
 }
 
+/// With values that differ, gets give away the order of the writes.
+#[test]
+fn append_kv_with_distinct_values_agrees() {
+    use porcupine::models::append_kv::{Input, Output};
+    for model in [AppendKv::new(), AppendKv::whole()] {
+        compare(&model, |dice| {
+            let keys = dice.random_range(1..=2);
+            let mut values = "abcdefgh".split("").skip(1);
+            history(
+                &model,
+                dice,
+                8,
+                &mut |dice| {
+                    let key = ["k", "l"][dice.random_range(0..keys)];
+                    match dice.random_range(0..5) {
+                        0 => Input::put(key, values.next().unwrap()),
+                        1 | 2 => Input::append(key, values.next().unwrap()),
+                        _ => Input::get(key),
+                    }
+                },
+                &mut |state, input, _| match input {
+                    Input::Get { key } => Output::value(state.get(key)),
+                    Input::Put { .. } | Input::Append { .. } => Output::Done,
+                },
+                &mut |input, dice| match input {
+                    Input::Get { .. } => {
+                        let text: String =
+                            "abcdef".chars().filter(|_| dice.random_bool(0.3)).collect();
+                        Output::value(&text)
+                    }
+                    Input::Put { .. } | Input::Append { .. } => Output::Done,
+                },
+            )
+        });
+    }
+}
+
 #[test]
 fn append_kv_whole_agrees() {
     append_kv(AppendKv::whole());
