@@ -36,10 +36,13 @@ mod bits;
 mod budget;
 mod check;
 mod configurations;
+mod explain;
 mod hash;
 mod history;
 mod model;
 pub mod models;
+mod nondeterministic;
+mod picture;
 mod search;
 mod states;
 mod timeline;
@@ -49,5 +52,8 @@ pub use check::{
     Options, PartitionReport, Report, Stuck, Verdict, check_events, check_events_verbose,
     check_operations, check_operations_verbose,
 };
+pub use explain::{Explanation, explain, is_smallest};
 pub use history::{Event, EventKind, HistoryError, Operation, Returned, operations_from_events};
 pub use model::{Model, Outlook, Step};
+pub use nondeterministic::{NondeterministicModel, PowerSet};
+pub use picture::{Annotation, PictureOptions, picture};

@@ -1,5 +1,11 @@
 //! The checker from outside: every verdict against a brute-force reference, and the edges.
 
 mod brute;
+mod budget;
+mod explanation;
+mod malformed;
+mod many_open;
+mod nondeterministic;
+mod properties;
 mod random;
 mod reference;

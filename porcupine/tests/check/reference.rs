@@ -14,7 +14,7 @@ fn cases() -> u64 {
     std::env::var("PORCUPINE_CASES").ok().and_then(|n| n.parse().ok()).unwrap_or(20_000)
 }
 
-fn compare<M: Model>(model: &M, mut make: impl FnMut(&mut Dice) -> History<M>) {
+pub(crate) fn compare<M: Model>(model: &M, mut make: impl FnMut(&mut Dice) -> History<M>) {
     let (mut yes, mut no) = (0, 0);
     for seed in 0..cases() {
         let history = make(&mut dice(seed));

@@ -1,0 +1,150 @@
+//! The command from outside: what it prints, and its exit status.
+#![cfg(feature = "cli")]
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+const GOOD: &str = r#"
+{"client":1,"op":"put","key":"k","value":"x","version":0,"err":"OK","call":0,"return":10,"extra":[1]}
+
+{"client":2,"op":"get","key":"k","out_value":"x","out_version":1,"err":"OK","call":5,"return":15,"meta":{"a":1}}
+{"client":3,"op":"put","key":"k","value":"y","version":1,"call":20}
+{"client":1,"op":"get","key":"k","out_value":"y","out_version":2,"err":"OK","call":30,"return":40}
+"#;
+
+/// Runs the command; its exit status and what it printed, both streams together.
+fn porcupine(arguments: &[&str]) -> (i32, String) {
+    let output =
+        Command::new(env!("CARGO_BIN_EXE_porcupine")).args(arguments).output().expect("it starts");
+    let text = [output.stdout, output.stderr].concat();
+    (output.status.code().expect("no signal"), String::from_utf8(text).expect("UTF-8"))
+}
+
+fn file(name: &str, content: &str) -> String {
+    let path = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
+    fs::write(&path, content).expect("it can be written");
+    path.display().to_string()
+}
+
+#[test]
+fn a_linearizable_history_is_0() {
+    let (status, text) = porcupine(&["check", &file("good.jsonl", GOOD)]);
+    assert!(text.contains("good.jsonl: linearizable (4 operations"), "{text}");
+    assert_eq!(status, 0);
+}
+
+#[test]
+fn an_illegal_history_is_1_and_explained() {
+    let bad =
+        GOOD.replace(r#""out_value":"y","out_version":2"#, r#""out_value":"z","out_version":2"#);
+    let (status, text) = porcupine(&["check", "--explain", &file("bad.jsonl", &bad)]);
+    assert!(text.contains("NOT linearizable"), "{text}");
+    assert!(text.contains("(line 6)"), "{text}");
+    assert!(text.contains("get('k') -> ('z', '2', 'OK')"), "{text}");
+    assert!(text.contains("One operation cannot be explained"), "{text}");
+    assert_eq!(status, 1);
+}
+
+#[test]
+fn an_exhausted_budget_is_2() {
+    let (status, text) = porcupine(&["check", "--steps", "3", &file("budget.jsonl", GOOD)]);
+    assert!(text.contains("unknown: the step budget is used up"), "{text}");
+    assert_eq!(status, 2);
+}
+
+#[test]
+fn bad_input_is_3_and_names_the_line() {
+    let cases = [
+        ("not json", "{", "line 7: EOF"),
+        ("no object", "[]", "line 7"),
+        (
+            "no such op",
+            r#"{"client":1,"op":"pop","key":"k","call":50,"return":60}"#,
+            "line 7: op \"pop\"",
+        ),
+        (
+            "no such err",
+            r#"{"client":1,"op":"get","key":"k","err":"Bad","call":50,"return":60}"#,
+            "line 7: err \"Bad\"",
+        ),
+        (
+            "return before call",
+            r#"{"client":1,"op":"get","key":"k","err":"ErrNoKey","call":50,"return":49}"#,
+            "line 7 (entry 4): entry 4 returns at 49, before its call at 50",
+        ),
+        (
+            "overlap",
+            r#"{"client":1,"op":"get","key":"k","err":"ErrNoKey","call":35,"return":49}"#,
+            "line 7 (entry 4)",
+        ),
+    ];
+    for (name, line, expected) in cases {
+        let path = file(&format!("{name}.jsonl"), &format!("{GOOD}{line}\n"));
+        let (status, text) = porcupine(&["check", &path]);
+        assert!(text.contains(expected), "{name}: {text}");
+        assert_eq!(status, 3, "{name}: {text}");
+    }
+    assert_eq!(porcupine(&["check", "/no/such/file"]).0, 3);
+    assert_eq!(porcupine(&["check"]).0, 3);
+    assert_eq!(porcupine(&["--help"]).0, 0);
+}
+
+#[test]
+fn the_worst_of_several_files_counts() {
+    let (good, broken) = (file("a.jsonl", GOOD), file("b.jsonl", "nonsense"));
+    assert_eq!(porcupine(&["check", &good, &broken, &good]).0, 3);
+}
+
+#[test]
+fn jepsen_logs_are_read() {
+    let log = "INFO  jepsen.core - Worker 1 starting\n\
+        INFO  jepsen.util - 0\t:invoke\t:read\tnil\n\
+        INFO  jepsen.util - 1   :invoke :write  3\n\
+        INFO  jepsen.util - :nemesis    :info   :start  nil\n\
+        INFO  jepsen.util - 0\t:ok\t:read\tnil\n\
+        INFO  jepsen.util - 1\t:info\t:write\t:timed-out\n\
+        INFO  jepsen.util - 2\t:invoke\t:cas\t[3 4]\n\
+        INFO  jepsen.util - 2\t:ok\t:cas\t[3 4]\n";
+    let (status, text) = porcupine(&["check", &file("jepsen.log", log)]);
+    assert!(text.contains("linearizable (3 operations"), "{text}");
+    assert_eq!(status, 0);
+    let (status, text) =
+        porcupine(&["check", &file("jepsen2.log", &log.replace("write  3", "write  5"))]);
+    assert!(text.contains("NOT linearizable"), "{text}");
+    assert_eq!(status, 1);
+    let (status, text) =
+        porcupine(&["check", &file("jepsen3.log", &log.replace("0\t:ok", "7\t:ok"))]);
+    assert!(text.contains("line 5: process 7 did not invoke anything"), "{text}");
+    assert_eq!(status, 3);
+}
+
+#[test]
+fn a_page_is_drawn() {
+    let page = PathBuf::from(file("page.html", ""));
+    let (status, text) =
+        porcupine(&["show", &file("draw.jsonl", GOOD), "--html", &page.display().to_string()]);
+    assert_eq!(status, 0, "{text}");
+    let page = fs::read_to_string(page).unwrap();
+    assert!(page.contains("get('k') -\\u003e") || page.contains("get('k') ->"));
+    for forbidden in ["http://", "https://", "src=", "<link"] {
+        assert!(!page.contains(forbidden), "the page must not load {forbidden}");
+    }
+}
+
+/// 52 histories that Jepsen recorded against etcd. The folder with them is not part of the project:
+/// `PORCUPINE_DATA` names it.
+#[test]
+fn recorded_logs_have_their_known_verdicts() {
+    let Some(folder) = std::env::var_os("PORCUPINE_DATA") else {
+        eprintln!("skipped: PORCUPINE_DATA does not name a folder with etcd_000.log and so on");
+        return;
+    };
+    let linearizable = [2, 18, 38, 48, 56, 76, 80, 92, 98, 100, 102];
+    for number in (0..=102).step_by(2) {
+        let path = Path::new(&folder).join(format!("etcd_{number:03}.log"));
+        let (status, text) = porcupine(&["check", &path.display().to_string()]);
+        let expected = if linearizable.contains(&number) { 0 } else { 1 };
+        assert_eq!(status, expected, "{text}");
+    }
+}
