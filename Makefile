@@ -21,7 +21,7 @@ lab = LAB_MAKE=$@ cargo test $(1) -- $(if $(TEST),$(TEST),$(2)) --nocapture $(ON
 
 CRATES := labgob labrt kvapi labrpc porcupine raft rsm kvraft tester
 
-.PHONY: help test test-3a test-3b test-3c test-3d test-4a test-4b test-4c check fmt clippy doc bench determinism
+.PHONY: help test test-3a test-3b test-3c test-3d test-4a test-4b test-4c test-kv3a test-kv3b test-kvlimit1 check fmt clippy doc bench determinism
 .PHONY: $(addprefix test-,$(CRATES))
 
 help: ## list the commands
@@ -46,6 +46,13 @@ test-4b: ## key/value service without snapshots
 	@$(call lab,-p kvraft --test lab,_4b)
 test-4c: ## key/value service and state machine with snapshots
 	@$(call lab,-p rsm -p kvraft --test lab,_4c)
+
+test-kv3a: ## Put/Append/Get service of 2018 to 2021, without snapshots
+	@$(call lab,-p kvraft --test lab,_kv3a)
+test-kv3b: ## the same with snapshots
+	@$(call lab,-p kvraft --test lab,_kv3b)
+test-kvlimit1: ## 3A with maxraftstate 1: a snapshot after every command
+	@$(call lab,-p kvraft --test lab,_kvlimit1)
 
 $(addprefix test-,$(CRATES)): test-%:
 	@$(call lab,-p $*,)

@@ -24,6 +24,7 @@
 //! | [`store`] | [`VersionedStore`]: what Get and Put do to the data. Pure; every server applies it |
 //! | [`clerk`] | [`Clerk`]: what an application sees; the rule that makes a refusal a "maybe" |
 //! | `messages` | [`GetArgs`] … [`PutReply`]: what travels between the two |
+//! | [`append`] | [`append::Clerk`]: the same for the service without versions |
 //! | `version`, `error` | [`Version`], [`Error`] |
 //!
 //! Left out on purpose: the names of the RPC methods (each service has its own) and the model that
@@ -44,6 +45,7 @@
 
 #![forbid(unsafe_code)]
 
+pub mod append;
 pub mod clerk;
 mod error;
 mod messages;

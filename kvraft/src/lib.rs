@@ -1,17 +1,20 @@
 //! Replicated key/value services on [`rsm`].
 //!
 //! [`versioned`] is the service of the 2025 labs: every key has a version, a Put names the version it expects, and a Put whose
-//! fate is unknown is reported as such (`ErrMaybe`).
+//! fate is unknown is reported as such (`ErrMaybe`). [`append`] is that of the editions before: Put, Append and Get, each write
+//! executed once, because the service remembers what it last did for each client.
 //!
 //! ```text
 //!   Clerk ──Get/Put──▶ KvServer ──submit──▶ rsm ──propose──▶ raft ──▶ a majority of the servers' disks
 //!     ▲                                                        │
-//!     └──────────── reply ◀── VersionedStore ◀── apply ────────┘
+//!     └──────────── reply ◀── the store ◀────── apply ────────┘
 //! ```
 //! Gets travel through the log like Puts: a server that has lost touch with the majority cannot answer one from old data.
 //!
 //! Words and rules of keys and values are in [`kvapi`]; what is here is their journey.
 #![forbid(unsafe_code)]
 
+pub mod append;
 mod leader_hint;
+mod servers;
 pub mod versioned;

@@ -22,6 +22,10 @@ pub enum SubmitError {
     /// effect.
     #[error("this server is not the leader: ask another one")]
     WrongLeader,
+    /// The patience of [`Rsm::submit_within`](crate::Rsm::submit_within) ran out: the request may still take effect. This server
+    /// may lead without reaching a majority, so ask another one.
+    #[error("the request was not executed in time: ask another server")]
+    TimedOut,
     /// This server was killed. If the request had been accepted, it may still take effect.
     #[error("this server was shut down: ask another one")]
     ShutDown,

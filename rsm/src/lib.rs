@@ -41,16 +41,18 @@ mod state_machine;
 
 use std::fmt;
 use std::sync::Arc;
+use std::time::Duration;
 
 use labrpc::ClientEnd;
-use labrt::channel;
+use labrt::channel::RecvTimeoutError;
+use labrt::{channel, oneshot};
 use raft::Raft;
 
 pub use error::{Error, SubmitError};
 pub use state_machine::{RestoreError, StateMachine};
 
 use compaction::Compaction;
-use operation::{IdSource, Operation};
+use operation::{IdSource, Operation, OperationId};
 use pending::Pending;
 
 /// What a server of a replicated state machine is made of.
@@ -92,6 +94,13 @@ struct Shared<M: StateMachine> {
     machine: labrt::Mutex<M>,
     pending: labrt::Mutex<Pending<M::Reply>>,
     ids: IdSource,
+}
+
+/// A request that was proposed.
+struct Waiting<R> {
+    index: raft::Index,
+    id: OperationId,
+    outcome: oneshot::Receiver<Result<R, SubmitError>>,
 }
 
 /// Messages that Raft may be ahead of the reader.
@@ -138,20 +147,45 @@ impl<M: StateMachine> Rsm<M> {
     /// request cannot be written to the log.
     #[track_caller]
     pub fn submit(&self, request: M::Request) -> Result<M::Reply, SubmitError> {
+        let waiting = self.propose(request)?;
+        // The sender is only ever dropped unused when the server goes down.
+        waiting.outcome.recv().unwrap_or(Err(SubmitError::ShutDown))
+    }
+
+    /// The same for a caller that does not wait longer than this: a leader that is cut off from the majority and does not know of
+    /// another one would keep it waiting.
+    ///
+    /// # Errors
+    /// [`SubmitError::TimedOut`] when the time is over (the request may still take effect), and those of [`submit`](Rsm::submit).
+    #[track_caller]
+    pub fn submit_within(
+        &self,
+        patience: Duration,
+        request: M::Request,
+    ) -> Result<M::Reply, SubmitError> {
+        let waiting = self.propose(request)?;
+        match waiting.outcome.recv_timeout(patience) {
+            Ok(outcome) => outcome,
+            Err(RecvTimeoutError::Disconnected) => Err(SubmitError::ShutDown),
+            Err(RecvTimeoutError::Timeout) => {
+                self.shared.pending.lock().give_up(waiting.index, waiting.id);
+                Err(SubmitError::TimedOut)
+            }
+        }
+    }
+
+    fn propose(&self, request: M::Request) -> Result<Waiting<M::Reply>, SubmitError> {
         let shared = &*self.shared;
         let id = shared.ids.next();
         let command = labgob::encode(&Operation { id, request })?;
-        let waiting = {
-            // Held over the proposal, so that the reader cannot get to the entry before its waiter is there.
-            let mut pending = shared.pending.lock();
-            if pending.is_closed() {
-                return Err(SubmitError::ShutDown);
-            }
-            let proposed = shared.raft.propose(command).map_err(|_| SubmitError::WrongLeader)?;
-            pending.add(proposed.index, proposed.term, id)
-        };
-        // The sender is only ever dropped unused when the server goes down.
-        waiting.recv().unwrap_or(Err(SubmitError::ShutDown))
+        // Held over the proposal, so that the reader cannot get to the entry before its waiter is there.
+        let mut pending = shared.pending.lock();
+        if pending.is_closed() {
+            return Err(SubmitError::ShutDown);
+        }
+        let proposed = shared.raft.propose(command).map_err(|_| SubmitError::WrongLeader)?;
+        let outcome = pending.add(proposed.index, proposed.term, id);
+        Ok(Waiting { index: proposed.index, id, outcome })
     }
 
     /// The Raft instance below.

@@ -62,6 +62,13 @@ impl<R> Pending<R> {
         }
     }
 
+    /// The caller of this operation has stopped waiting. By now the place may be empty, or taken by another waiter, who stays.
+    pub(crate) fn give_up(&mut self, index: Index, id: OperationId) {
+        if self.waiters.get(&index).is_some_and(|waiter| waiter.id == id) {
+            self.waiters.remove(&index);
+        }
+    }
+
     /// A snapshot covers everything up to `index`: what was executed there will not be told.
     pub(crate) fn covered(&mut self, index: Index) {
         let later = self.waiters.split_off(&index.next());

@@ -14,7 +14,7 @@ use crate::client::Client;
 use crate::fatal;
 use crate::group::Group;
 use crate::lab::{LiveClusters, RunState, Stopwatch, current};
-use crate::report;
+use crate::report::{self, Lines};
 use crate::server::{Hosted, ServerSetup, Starter};
 
 /// The group that always exists.
@@ -36,18 +36,27 @@ pub struct ClusterOptions {
     pub reliable: bool,
     /// Time the cluster may live.
     pub time_limit: Duration,
+    /// Which edition's lines [`begin`](Cluster::begin) and [`end`](Cluster::end) print.
+    pub lines: Lines,
 }
 
 impl ClusterOptions {
     /// This many servers on a reliable network.
     pub fn new(servers: usize) -> ClusterOptions {
-        ClusterOptions { servers, reliable: true, time_limit: TIME_LIMIT }
+        ClusterOptions { servers, reliable: true, time_limit: TIME_LIMIT, lines: Lines::default() }
     }
 
     /// The same, with this kind of network.
     #[must_use]
     pub fn reliable(mut self, reliable: bool) -> ClusterOptions {
         self.reliable = reliable;
+        self
+    }
+
+    /// The same, with another edition's lines.
+    #[must_use]
+    pub fn lines(mut self, lines: Lines) -> ClusterOptions {
+        self.lines = lines;
         self
     }
 
@@ -275,8 +284,11 @@ impl Cluster {
 
     /// Prints the title and starts the statistics anew.
     pub fn begin(&self, description: &str) {
-        let network = if self.is_reliable() { "reliable" } else { "unreliable" };
-        self.inner.run.line(&format!("{description} ({network} network)..."));
+        self.inner.run.line(&report::title_line(
+            self.inner.options.lines,
+            description,
+            self.is_reliable(),
+        ));
         self.inner.annotations.info(description, "");
         log::info!(target: "tester", "begin {description}");
         let total = self.rpc_total();
@@ -306,13 +318,16 @@ impl Cluster {
             let books = self.inner.books.lock();
             (books.begun, books.begun_wall, books.rpc_base)
         };
-        let line = report::passed_line(&report::Figures {
-            time: begun.elapsed(),
-            peers: self.n(),
-            rpcs: total.saturating_sub(base),
-            ops: self.inner.ops.load(Ordering::SeqCst),
-            wall: labrt::is_simulated().then(|| wall.elapsed()),
-        });
+        let line = report::passed_line_of(
+            self.inner.options.lines,
+            &report::Figures {
+                time: begun.elapsed(),
+                peers: self.n(),
+                rpcs: total.saturating_sub(base),
+                ops: self.inner.ops.load(Ordering::SeqCst),
+                wall: labrt::is_simulated().then(|| wall.elapsed()),
+            },
+        );
         self.inner.run.line(&line);
     }
 

@@ -78,5 +78,5 @@ pub use lab::{
     Verdict, inconclusive, judge, run, run_lab_test, spawn, sweep,
 };
 pub use randstring::randstring;
-pub use report::{Figures, passed_line};
+pub use report::{Figures, Lines, passed_line};
 pub use server::{Hosted, ServerSetup, Starter, hosted};

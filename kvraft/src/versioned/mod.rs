@@ -9,6 +9,7 @@ mod clerk;
 mod machine;
 mod server;
 
-pub use clerk::{Clerk, ClerkError};
+pub use crate::servers::ClerkError;
+pub use clerk::Clerk;
 pub use machine::{Machine, Reply, Request};
 pub use server::{Get, KvServer, Options, Put};

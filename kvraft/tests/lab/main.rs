@@ -1,8 +1,10 @@
-//! The course's tests of the key/value service (parts 4B and 4C), on both back ends (see docs/TESTING.md).
+//! The course's tests of the key/value services (parts 4B and 4C; 3A and 3B of the editions until 2021), on both back ends (see docs/TESTING.md).
 //!
 //! Most are one scenario with other parameters ([`tester::kv::GenericTest`]): clients compete for keys while the network loses
 //! messages, partitions come and go, and servers restart. Every history is judged for linearizability, to a verdict.
 
+mod append_3a_3b;
+mod append_harness;
 mod basic_4b;
 mod harness;
 mod partition_4b;

@@ -1,18 +1,17 @@
 //! Recorded clerks, and the checks every key/value test uses.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use kvapi::{Clerk, Error, Version};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use super::op_log::{Answer, OpLog, Request};
-use super::verdict::{Legality, judge_history};
+use super::recorder::{self, Recorder};
+use super::verdict::judge_history;
 use crate::client::Client;
 use crate::cluster::{Cluster, GROUP_0};
 use crate::fatal;
-use crate::lab::{current, inconclusive};
 
 /// Makes clerks of the service under test. Closures `Fn(Client, Vec<String>) -> impl Clerk` are such.
 pub trait ClerkMaker: Send + Sync + 'static {
@@ -30,37 +29,18 @@ where
     }
 }
 
-/// A clerk with its network client. Clones are handles to the same clerk.
+/// A clerk of the versioned service with its network client. Clones are handles to the same clerk.
 ///
 /// As a [`Clerk`] it is the bare one: such calls are neither recorded nor counted. Those of the [`KvHarness`] are.
-#[derive(Clone)]
-pub struct TestClerk {
-    inner: Arc<Inner>,
-}
-
-struct Inner {
-    clerk: Box<dyn Clerk + Send + Sync>,
-    client: Client,
-    /// Its number in the history.
-    number: i64,
-    /// Whether a recorded operation is open.
-    busy: AtomicBool,
-}
-
-impl TestClerk {
-    /// Its network client, to cut it off and connect it.
-    pub fn client(&self) -> &Client {
-        &self.inner.client
-    }
-}
+pub type TestClerk = recorder::TestClerk<dyn Clerk + Send + Sync>;
 
 impl Clerk for TestClerk {
     fn get(&self, key: &str) -> Result<(String, Version), Error> {
-        self.inner.clerk.get(key)
+        self.bare().get(key)
     }
 
     fn put(&self, key: &str, value: &str, version: Version) -> Result<(), Error> {
-        self.inner.clerk.put(key, value, version)
+        self.bare().put(key, value, version)
     }
 }
 
@@ -69,31 +49,26 @@ impl Clerk for TestClerk {
 /// Functions that check something fail the test when it does not hold.
 #[derive(Clone)]
 pub struct KvHarness {
-    cluster: Cluster,
-    log: Arc<OpLog>,
+    recorder: Recorder,
     maker: Arc<dyn ClerkMaker>,
     random_keys: bool,
-    /// The revision of the log that was last found legal.
-    judged: Arc<AtomicUsize>,
 }
 
 impl KvHarness {
     /// A harness over this cluster. With `random_keys`, clients spread over many keys.
     pub fn new(cluster: Cluster, maker: impl ClerkMaker, random_keys: bool) -> KvHarness {
-        let log = Arc::new(OpLog::new());
-        current().books(|books| books.histories.push(Arc::clone(&log)));
-        let judged = Arc::new(AtomicUsize::new(0));
-        KvHarness { cluster, log, maker: Arc::new(maker), random_keys, judged }
+        let recorder = Recorder::new(cluster, judge_history);
+        KvHarness { recorder, maker: Arc::new(maker), random_keys }
     }
 
     /// The cluster.
     pub fn cluster(&self) -> &Cluster {
-        &self.cluster
+        self.recorder.cluster()
     }
 
     /// The history so far.
     pub fn log(&self) -> &OpLog {
-        &self.log
+        self.recorder.log()
     }
 
     /// Whether clients spread over many keys.
@@ -105,25 +80,23 @@ impl KvHarness {
 
     /// A clerk that reaches all servers.
     pub fn make_clerk(&self) -> TestClerk {
-        self.clerk(self.cluster.make_client())
+        self.clerk(self.cluster().make_client())
     }
 
     /// A clerk that knows all servers of group 0 and reaches only these.
     pub fn make_clerk_to(&self, servers: &[usize]) -> TestClerk {
-        let names = self.cluster.group(GROUP_0).server_names_of(servers);
-        self.clerk(self.cluster.make_client_to(&names))
+        self.clerk(self.recorder.client_to(servers))
     }
 
     fn clerk(&self, client: Client) -> TestClerk {
-        let servers = self.cluster.group(GROUP_0).server_names().to_vec();
+        let servers = self.cluster().group(GROUP_0).server_names().to_vec();
         let clerk = self.maker.make_clerk(client.clone(), servers);
-        let (number, busy) = (self.log.new_client(), AtomicBool::new(false));
-        TestClerk { inner: Arc::new(Inner { clerk, client, number, busy }) }
+        self.recorder.clerk(clerk, client)
     }
 
     /// Removes the clerk's ends from the network.
     pub fn delete_clerk(&self, clerk: &TestClerk) {
-        self.cluster.delete_client(clerk.client());
+        self.cluster().delete_client(clerk.client());
     }
 
     // ---- recorded operations ------------------------------------------------------------------------------------------
@@ -134,7 +107,7 @@ impl KvHarness {
     /// The clerk's.
     pub fn get(&self, clerk: &TestClerk, key: &str) -> Result<(String, Version), Error> {
         let result = self.get_uncounted(clerk, key);
-        self.cluster.op();
+        self.cluster().op();
         result
     }
 
@@ -144,7 +117,7 @@ impl KvHarness {
     /// The clerk's.
     pub fn get_uncounted(&self, clerk: &TestClerk, key: &str) -> Result<(String, Version), Error> {
         let request = Request::Get { key: key.to_owned() };
-        self.record(
+        self.recorder.record(
             clerk,
             request,
             |clerk| clerk.get(key),
@@ -164,7 +137,7 @@ impl KvHarness {
         version: Version,
     ) -> Result<(), Error> {
         let result = self.put_uncounted(clerk, key, value, version);
-        self.cluster.op();
+        self.cluster().op();
         result
     }
 
@@ -180,26 +153,12 @@ impl KvHarness {
         version: Version,
     ) -> Result<(), Error> {
         let request = Request::Put { key: key.to_owned(), value: value.to_owned(), version };
-        self.record(clerk, request, |clerk| clerk.put(key, value, version), |()| Answer::Done)
-    }
-
-    fn record<T>(
-        &self,
-        clerk: &TestClerk,
-        request: Request,
-        call: impl FnOnce(&dyn Clerk) -> Result<T, Error>,
-        answer: impl FnOnce(&T) -> Answer,
-    ) -> Result<T, Error> {
-        // Two tasks with one clerk are two clients: operations of one client do not overlap.
-        let alone = !clerk.inner.busy.swap(true, Ordering::SeqCst);
-        let number = if alone { clerk.inner.number } else { self.log.new_client() };
-        let open = self.log.call(number, request);
-        let result = call(&*clerk.inner.clerk);
-        self.log.finish(open, result.as_ref().map_or_else(|error| Answer::Failed(*error), answer));
-        if alone {
-            clerk.inner.busy.store(false, Ordering::SeqCst);
-        }
-        result
+        self.recorder.record(
+            clerk,
+            request,
+            |clerk| clerk.put(key, value, version),
+            |()| Answer::Done,
+        )
     }
 
     /// Fails unless the key has this value and version.
@@ -288,33 +247,12 @@ impl KvHarness {
     /// Judges the whole history so far. An illegal one fails the test; one that could not be decided is inconclusive, which is not a pass.
     #[track_caller]
     pub fn check_porcupine(&self) {
-        let revision = self.log.revision();
-        if revision == self.judged.load(Ordering::SeqCst) {
-            return; // nothing has happened since it was found legal
-        }
-        let annotations = self.cluster.annotations();
-        annotations.checker_begin("linearizability");
-        match self.log.with_ops(judge_history) {
-            Legality::Legal => {
-                annotations.checker_success("linearizable", "");
-                self.judged.store(revision, Ordering::SeqCst);
-            }
-            Legality::Illegal(why) => {
-                annotations.checker_failure("not linearizable", &why);
-                fatal!("history is not linearizable: {why}");
-            }
-            Legality::Undecided(why) => {
-                annotations.checker_end(crate::Kind::Neutral, "undecided", &why);
-                inconclusive(&format!("the linearizability check came to no verdict {why}"));
-            }
-        }
+        self.recorder.check_porcupine();
     }
 
     /// Judges what has not been judged yet, prints the line of the last part, cleans the cluster up.
     #[track_caller]
     pub fn cleanup(&self) {
-        self.check_porcupine();
-        self.cluster.end();
-        self.cluster.cleanup();
+        self.recorder.cleanup();
     }
 }

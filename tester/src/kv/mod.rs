@@ -8,19 +8,23 @@
 //!                        └─────▶ history.jsonl
 //! ```
 //!
+//! That is the versioned service of the 2025 labs; [`append`] does the same for Put, Append and Get of the editions before.
+//!
 //! The model that histories are judged by is porcupine's own. It shares no code with kvapi, which the services are built on: a checker
 //! with the mistakes of what it checks finds none.
 
+pub mod append;
 mod generic;
 mod harness;
 mod op_log;
+mod recorder;
 mod verdict;
 mod workload;
 
 pub use generic::GenericTest;
 pub use harness::{ClerkMaker, KvHarness, TestClerk};
 pub use op_log::{Answer, Op, OpLog, ReadError, Request};
-pub use verdict::{Legality, judge_history};
+pub use verdict::{Legality, judge_append_history, judge_history};
 pub use workload::{AppendEntry, ClientResult, Entry, Partitioner, make_keys, rand_value};
 
 use std::time::Duration;

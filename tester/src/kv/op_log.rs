@@ -4,6 +4,7 @@
 
 use std::io::{self, BufRead as _, BufReader, BufWriter, Write as _};
 use std::path::Path;
+use std::sync::Arc;
 
 use kvapi::{Error, Version};
 use labrt::Instant;
@@ -27,13 +28,30 @@ pub enum Request {
         /// The version; zero if the key must be absent.
         version: Version,
     },
+    /// To replace a value, in the service without versions.
+    Set {
+        /// The key.
+        key: String,
+        /// The value.
+        value: String,
+    },
+    /// To extend a value, in the service without versions.
+    Append {
+        /// The key.
+        key: String,
+        /// What to add.
+        value: String,
+    },
 }
 
 impl Request {
     /// The key.
     pub fn key(&self) -> &str {
         match self {
-            Request::Get { key } | Request::Put { key, .. } => key,
+            Request::Get { key }
+            | Request::Put { key, .. }
+            | Request::Set { key, .. }
+            | Request::Append { key, .. } => key,
         }
     }
 }
@@ -43,7 +61,9 @@ impl Request {
 pub enum Answer {
     /// A get's value and version.
     Value(String, Version),
-    /// A put is done.
+    /// A get's value, in the service without versions. Such values grow long, so they are shared.
+    Text(Arc<str>),
+    /// A put or an append is done.
     Done,
     /// An error of either.
     Failed(Error),
@@ -223,14 +243,17 @@ impl Line {
             Request::Put { value, version, .. } => {
                 ("put", Some(value.clone()), Some(version.get()))
             }
+            Request::Set { value, .. } => ("put", Some(value.clone()), None),
+            Request::Append { value, .. } => ("append", Some(value.clone()), None),
         };
         let answer = op.returned.as_ref().map(|(_, answer)| answer);
         let (out_value, out_version) = match answer {
             Some(Answer::Value(value, version)) => (Some(value.clone()), Some(version.get())),
+            Some(Answer::Text(value)) => (Some(value.to_string()), None),
             _ => (None, None),
         };
         let err = answer.map(|answer| match answer {
-            Answer::Value(..) | Answer::Done => "OK".to_owned(),
+            Answer::Value(..) | Answer::Text(_) | Answer::Done => "OK".to_owned(),
             Answer::Failed(error) => error.to_string(),
         });
         Line {
@@ -252,18 +275,25 @@ impl Line {
         let get = self.op == "get";
         let request = match self.op.as_str() {
             "get" => Request::Get { key },
-            "put" => Request::Put {
-                key,
-                value: self.value.unwrap_or_default(),
-                version: Version::new(self.version.ok_or("a put without a version")?),
-            },
-            other => return Err(format!("{other:?} is not an operation of a versioned service")),
+            "put" => {
+                let value = self.value.unwrap_or_default();
+                match self.version {
+                    Some(version) => Request::Put { key, value, version: Version::new(version) },
+                    None => Request::Set { key, value },
+                }
+            }
+            "append" => Request::Append { key, value: self.value.unwrap_or_default() },
+            other => return Err(format!("{other:?} is not an operation of a key/value service")),
         };
-        let answer = |err: &str| match err {
-            "OK" if get => Ok(Answer::Value(
-                self.out_value.clone().unwrap_or_default(),
-                Version::new(self.out_version.ok_or("a get without a version")?),
-            )),
+        // The service without versions knows no errors and may leave the field empty.
+        let answer = |err: &str| match if err.is_empty() { "OK" } else { err } {
+            "OK" if get => {
+                let value = self.out_value.clone().unwrap_or_default();
+                Ok(match self.out_version {
+                    Some(version) => Answer::Value(value, Version::new(version)),
+                    None => Answer::Text(value.into()),
+                })
+            }
             "OK" => Ok(Answer::Done),
             error => error.parse().map(Answer::Failed).map_err(|error| error.to_string()),
         };

@@ -1,8 +1,13 @@
 //! From a recorded history to a verdict: the one place that knows porcupine.
 
+use std::borrow::Cow;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
 use kvapi::Error;
+use porcupine::models::append_kv::{self, AppendKv};
 use porcupine::models::versioned_kv::{Input, Output, VersionedKv};
-use porcupine::{Budget, Model as _, Operation, Options, Verdict, check_operations};
+use porcupine::{Budget, Model, Operation, Options, Step, Verdict, check_operations};
 
 use super::op_log::{Answer, Op, Request};
 
@@ -26,10 +31,33 @@ pub enum Legality {
 
 /// Judges a history of the versioned service.
 pub fn judge_history(ops: &[Op]) -> Legality {
-    let history: Vec<Operation<Input, Output>> = ops.iter().filter_map(operation).collect();
+    judge_with(&VersionedKv, ops, |_, op| versioned(op))
+}
+
+/// Judges a history of the service with Put, Append and Get.
+pub fn judge_append_history(ops: &[Op]) -> Legality {
+    judge_with(&Foreseen::new(ops), ops, unversioned)
+}
+
+/// An operation in a model's words; `None` if it says nothing. An error if the model's service does not have it.
+type Translated<M> = Result<Option<Operation<<M as Model>::Input, <M as Model>::Output>>, String>;
+
+fn judge_with<M: Model>(
+    model: &M,
+    ops: &[Op],
+    translate: impl Fn(usize, &Op) -> Translated<M>,
+) -> Legality {
+    let translated = ops.iter().enumerate().filter_map(|(at, op)| translate(at, op).transpose());
+    match translated.collect::<Result<Vec<_>, String>>() {
+        Ok(history) => judge(model, &history),
+        Err(why) => Legality::Undecided(format!("not a history: {why}")),
+    }
+}
+
+fn judge<M: Model>(model: &M, history: &[Operation<M::Input, M::Output>]) -> Legality {
     let budget = Budget { steps: Some(STEPS), memory: Some(MEMORY), ..Budget::default() };
     let options = Options { budget, ..Options::default() };
-    let report = match check_operations(&VersionedKv, &history, &options) {
+    let report = match check_operations(model, history, &options) {
         Ok(report) => report,
         Err(error) => return Legality::Undecided(format!("not a history: {error}")),
     };
@@ -44,7 +72,7 @@ pub fn judge_history(ops: &[Op]) -> Legality {
             Some(part) => {
                 let at = part.stuck.and_then(|stuck| history.get(stuck.operation));
                 let what = at.map_or_else(String::new, |op| {
-                    let text = VersionedKv.describe_operation(&op.input, op.output());
+                    let text = model.describe_operation(&op.input, op.output());
                     format!("; it stops making sense at client {}: {text}", op.client)
                 });
                 format!("no order of the operations on key {:?} explains it{what}", part.name)
@@ -53,28 +81,145 @@ pub fn judge_history(ops: &[Op]) -> Legality {
     }
 }
 
-/// An operation in the model's words. A get that never returned says nothing.
-fn operation(op: &Op) -> Option<Operation<Input, Output>> {
+fn foreign<T>(op: &Op) -> Result<T, String> {
+    Err(format!("{:?} is not an operation of this service", op.request))
+}
+
+/// A get that never returned says nothing.
+fn versioned(op: &Op) -> Translated<VersionedKv> {
     let input = match &op.request {
         Request::Get { key } => Input::get(key),
         Request::Put { key, value, version } => Input::put(key, value, version.get()),
+        Request::Set { .. } | Request::Append { .. } => return foreign(op),
     };
     let call = op.call.as_nanos();
+    let get = matches!(op.request, Request::Get { .. });
     let Some((at, answer)) = &op.returned else {
-        let put = matches!(op.request, Request::Put { .. });
-        return put.then(|| Operation::pending(op.client, call, input));
+        return Ok((!get).then(|| Operation::pending(op.client, call, input)));
     };
     let output = match answer {
         Answer::Value(value, version) => Output::value(value, version.get()),
+        Answer::Text(_) => return foreign(op),
         Answer::Done => Output::Done,
         Answer::Failed(Error::NoKey) => Output::NoKey,
         Answer::Failed(Error::Version) => Output::Version,
         Answer::Failed(Error::Maybe) => Output::Maybe,
         // A clerk keeps these to itself. The model knows no such answer: give one that no operation of the kind may have.
-        Answer::Failed(Error::WrongLeader | Error::WrongGroup) => match op.request {
-            Request::Get { .. } => Output::Done,
-            Request::Put { .. } => Output::value("", 0),
-        },
+        Answer::Failed(Error::WrongLeader | Error::WrongGroup) if get => Output::Done,
+        Answer::Failed(Error::WrongLeader | Error::WrongGroup) => Output::value("", 0),
     };
-    Some(Operation::new(op.client, call, input, at.as_nanos(), output))
+    Ok(Some(Operation::new(op.client, call, input, at.as_nanos(), output)))
+}
+
+/// A get that never returned says nothing; a write with an uncertain answer is one that never returned, of a client of its own.
+fn unversioned(at: usize, op: &Op) -> Translated<Foreseen> {
+    let input = match &op.request {
+        Request::Get { key } => append_kv::Input::get(key),
+        Request::Set { key, value } => append_kv::Input::put(key, value),
+        Request::Append { key, value } => append_kv::Input::append(key, value),
+        Request::Put { .. } => return foreign(op),
+    };
+    let call = op.call.as_nanos();
+    let get = matches!(op.request, Request::Get { .. });
+    let Some((returned, answer)) = &op.returned else {
+        return Ok((!get).then(|| Operation::pending(op.client, call, input)));
+    };
+    let output = match answer {
+        Answer::Text(value) => append_kv::Output::Value(Arc::clone(value)),
+        Answer::Done => append_kv::Output::Done,
+        Answer::Failed(Error::Maybe) if !get => {
+            let alone = i64::try_from(at).map_or(i64::MIN, |at| -1 - at);
+            return Ok(Some(Operation::pending(alone, call, input)));
+        }
+        Answer::Value(..) | Answer::Failed(_) => return foreign(op),
+    };
+    Ok(Some(Operation::new(op.client, call, input, returned.as_nanos(), output)))
+}
+
+/// Porcupine's model of Put, Append and Get, with a look ahead.
+///
+/// Appends that overlap fit together in any order, each order gives another value, and only a later Get tells which it was: without
+/// one the search would try them all. Where a key's Puts all end before its Appends begin, and a Get sees what came of all of them, no
+/// value on the way can be anything but a beginning of that one. Cutting off the others changes no verdict: from them there is no way
+/// to that Get.
+struct Foreseen {
+    model: AppendKv,
+    /// By key, what the last Get saw.
+    ends: BTreeMap<String, Arc<str>>,
+}
+
+impl Foreseen {
+    fn new(ops: &[Op]) -> Foreseen {
+        let mut keys: BTreeMap<&str, Vec<&Op>> = BTreeMap::new();
+        for op in ops {
+            keys.entry(op.request.key()).or_default().push(op);
+        }
+        let ends = keys.into_iter().filter_map(|(key, ops)| Some((key.to_owned(), end(&ops)?)));
+        Foreseen { model: AppendKv::new(), ends: ends.collect() }
+    }
+}
+
+/// What the last Get of a key saw, if it came after all writes and these were Puts before Appends.
+fn end(ops: &[&Op]) -> Option<Arc<str>> {
+    let last = ops.iter().max_by_key(|op| op.call)?;
+    let Some((_, Answer::Text(value))) = &last.returned else { return None };
+    let returned = |op: &Op| match op.returned {
+        Some((at, Answer::Done)) => Some(at),
+        _ => None, // may take effect at any time
+    };
+    let mut puts_end = labrt::Instant::from_nanos(0);
+    let mut appends_begin = last.call;
+    for op in ops {
+        match op.request {
+            Request::Get { .. } => continue,
+            Request::Append { .. } => appends_begin = appends_begin.min(op.call),
+            Request::Set { .. } | Request::Put { .. } => puts_end = puts_end.max(returned(op)?),
+        }
+        if returned(op)? >= last.call {
+            return None;
+        }
+    }
+    (puts_end < appends_begin).then(|| Arc::clone(value))
+}
+
+impl Model for Foreseen {
+    type State = append_kv::State;
+    type Input = append_kv::Input;
+    type Output = append_kv::Output;
+
+    fn init(&self) -> Self::State {
+        self.model.init()
+    }
+
+    fn step(
+        &self,
+        state: &Self::State,
+        input: &Self::Input,
+        output: Option<&Self::Output>,
+    ) -> Step<Self::State> {
+        let step = self.model.step(state, input, output);
+        if let (Step::To(after), append_kv::Input::Append { key, .. }) = (&step, input)
+            && let Some(end) = self.ends.get(&**key)
+            && !end.starts_with(after.get(key))
+        {
+            return Step::Illegal;
+        }
+        step
+    }
+
+    fn read_only(&self, input: &Self::Input, output: Option<&Self::Output>) -> bool {
+        self.model.read_only(input, output)
+    }
+
+    fn partition<'a>(&self, input: &'a Self::Input) -> Cow<'a, str> {
+        self.model.partition(input)
+    }
+
+    fn describe_operation(&self, input: &Self::Input, output: Option<&Self::Output>) -> String {
+        self.model.describe_operation(input, output)
+    }
+
+    fn describe_state(&self, state: &Self::State) -> String {
+        self.model.describe_state(state)
+    }
 }

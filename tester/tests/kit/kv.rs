@@ -113,7 +113,7 @@ fn bad_history_files_name_the_line() {
         Op::read_json_lines(&path).unwrap_err().to_string()
     };
     assert!(error("{").starts_with("line 3: "));
-    assert!(error(r#"{"client":1,"op":"append","key":"k","call":1}"#).contains("\"append\""));
+    assert!(error(r#"{"client":1,"op":"add","key":"k","call":1}"#).contains("\"add\""));
     assert!(
         error(r#"{"client":1,"op":"get","key":"k","call":5,"return":4}"#)
             .contains("before its call")

@@ -1,6 +1,7 @@
 //! Tests of the test kit itself, on the smallest service that will do.
 
 mod annotations;
+mod append;
 mod cluster;
 mod connectivity;
 mod failure;

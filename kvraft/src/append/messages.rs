@@ -1,0 +1,63 @@
+//! What travels between a clerk and a server.
+
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+
+use super::sessions::{Stamp, Write};
+
+/// Asks for a key's value.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct GetArgs {
+    /// The key.
+    pub key: String,
+}
+
+/// Answers [`GetArgs`].
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct GetReply {
+    /// The value, or `NoKey`, or `WrongLeader`. Values grow long, so they are shared and not copied.
+    pub outcome: Result<Arc<String>, kvapi::Error>,
+}
+
+/// What a write does to the value of its key.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub enum Change {
+    /// Replaces it.
+    Put(String),
+    /// Adds this at its end.
+    Append(String),
+}
+
+/// Asks for a write.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct PutAppendArgs {
+    /// Which of the client's writes this is: a repetition has the same.
+    pub write: Write,
+    /// The key.
+    pub key: String,
+    /// What to do.
+    pub change: Change,
+}
+
+/// Answers [`PutAppendArgs`].
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct PutAppendReply {
+    /// Done, now or before; or not.
+    pub outcome: Result<(), PutAppendError>,
+}
+
+/// Why a write was not done.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error, Serialize, Deserialize)]
+#[non_exhaustive]
+pub enum PutAppendError {
+    /// This server does not lead its group, or lost the lead, or did not reach a majority in time: ask another one.
+    #[error("ErrWrongLeader")]
+    WrongLeader,
+    /// The service knows no such session any more: this copy was not executed. Open another session, at this moment.
+    #[error("the session has ended: open another one")]
+    SessionEnded {
+        /// Present time, in writes.
+        now: Stamp,
+    },
+}

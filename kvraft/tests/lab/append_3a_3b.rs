@@ -1,0 +1,305 @@
+//! Parts 3A and 3B of the editions 2018 to 2021: Put, Append and Get, without snapshots (3A), with them (3B), and the tests of 3A once more
+//! with a limit that makes every command a snapshot.
+//!
+//! Most are one scenario with other parameters ([`tester::kv::append::AppendTest`]).
+
+use std::time::Duration;
+
+use tester::kv::ELECTION_TIMEOUT;
+use tester::kv::append::{AppendHarness, AppendTest, check_concurrent_appends, element};
+use tester::lab_test;
+
+use crate::append_harness::{Servers, generic, speed};
+use crate::harness::MAX_RAFT_STATE;
+
+/// Makes the tests of 3A, and the same with `maxraftstate` = 1, from one list of their parameters.
+macro_rules! parts_3a {
+    ($($(#[$doc:meta])* $name:ident, $with_limit:ident: $run:ident($test:expr);)*) => {$(
+        $(#[$doc])*
+        #[test]
+        fn $name() {
+            lab_test!(|| $run(&$test));
+        }
+
+        $(#[$doc])*
+        ///
+        /// The Raft state may have one byte: a snapshot after every command, and all of the log trimmed.
+        #[test]
+        fn $with_limit() {
+            lab_test!(|| $run(&with_limit_1($test)));
+        }
+    )*};
+}
+
+fn with_limit_1(test: AppendTest) -> AppendTest {
+    AppendTest { max_raft_state: Some(1), slack: None, ..test }
+}
+
+fn one_client() -> AppendTest {
+    AppendTest::new("3A")
+}
+
+fn many_clients() -> AppendTest {
+    AppendTest { clients: 5, ..AppendTest::new("3A") }
+}
+
+parts_3a! {
+    /// One client, nothing goes wrong.
+    basic_kv3a, basic_kvlimit1: generic(one_client());
+    /// A thousand appends take less than a third of a heartbeat interval each.
+    speed_kv3a, speed_kvlimit1: speed(AppendTest { servers: 3, ..one_client() });
+    /// Five clients.
+    concurrent_kv3a, concurrent_kvlimit1: generic(many_clients());
+    /// Five clients over a network that loses requests and replies.
+    unreliable_kv3a, unreliable_kvlimit1: generic(AppendTest { reliable: false, ..many_clients() });
+    /// Five clients append to one key over a lossy network.
+    unreliable_one_key_kv3a, unreliable_one_key_kvlimit1:
+        one_key(AppendTest { servers: 3, reliable: false, ..one_client() });
+    /// Progress in the majority, none in the minority, completion after the partition heals.
+    one_partition_kv3a, one_partition_kvlimit1: one_partition(one_client());
+    /// One client while partitions come and go.
+    many_partitions_one_client_kv3a, many_partitions_one_client_kvlimit1:
+        generic(AppendTest { partitions: true, ..one_client() });
+    /// Five clients while partitions come and go.
+    many_partitions_many_clients_kv3a, many_partitions_many_clients_kvlimit1:
+        generic(AppendTest { partitions: true, ..many_clients() });
+    /// One client, all servers restarted three times.
+    persist_one_client_kv3a, persist_one_client_kvlimit1:
+        generic(AppendTest { crash: true, ..one_client() });
+    /// Five clients, all servers restarted three times.
+    persist_concurrent_kv3a, persist_concurrent_kvlimit1:
+        generic(AppendTest { crash: true, ..many_clients() });
+    /// The same over a lossy network.
+    persist_concurrent_unreliable_kv3a, persist_concurrent_unreliable_kvlimit1:
+        generic(AppendTest { crash: true, reliable: false, ..many_clients() });
+    /// Restarts and partitions.
+    persist_partition_kv3a, persist_partition_kvlimit1:
+        generic(AppendTest { crash: true, partitions: true, ..many_clients() });
+    /// The same over a lossy network.
+    persist_partition_unreliable_kv3a, persist_partition_unreliable_kvlimit1:
+        generic(AppendTest { crash: true, partitions: true, reliable: false, ..many_clients() });
+    /// Everything at once, fifteen clients on fifteen keys of seven servers.
+    persist_partition_unreliable_linearizable_kv3a,
+    persist_partition_unreliable_linearizable_kvlimit1:
+        generic(AppendTest {
+            clients: 15,
+            servers: 7,
+            crash: true,
+            partitions: true,
+            reliable: false,
+            random_keys: true,
+            ..one_client()
+        });
+}
+
+/// In virtual time the end of one call and the beginning of the next can have the same stamp, and a history with such stamps says
+/// that the calls overlap.
+fn moment_passes() {
+    labrt::sleep(Duration::from_millis(1));
+}
+
+fn one_key(test: &AppendTest) {
+    const CLIENTS: usize = 5;
+    const APPENDS: usize = 10;
+    let (h, _) = Servers::of(test).set_up();
+    h.cluster().begin("Test: concurrent append to same key, unreliable (3A)");
+    let ck = h.make_clerk();
+    h.put(&ck, "k", "");
+    moment_passes();
+    let theirs = h.clone();
+    let clients = h.spawn_clients(CLIENTS, move |me, ck| {
+        (0..APPENDS).for_each(|number| theirs.append(ck, "k", &element(me, number)));
+    });
+    clients.into_iter().for_each(AppendHarness::join);
+    moment_passes();
+    let value = h.get(&ck, "k");
+    check_concurrent_appends(&value, &[APPENDS; CLIENTS]);
+    assert_eq!(value.len(), CLIENTS * APPENDS * element(0, 0).len(), "{value}");
+    h.cleanup();
+}
+
+fn one_partition(test: &AppendTest) {
+    let (h, running) = Servers::of(test).set_up();
+    let group = h.cluster().group(0);
+    let ck = h.make_clerk();
+    h.put(&ck, "1", "13");
+
+    h.cluster().begin("Test: progress in majority (3A)");
+    let (majority, minority) = group.make_partition(running.leader());
+    group.partition(&majority, &minority);
+    let ck_majority = h.make_clerk_to(&majority);
+    let ck_put = h.make_clerk_to(&minority);
+    let ck_get = h.make_clerk_to(&minority);
+    h.put(&ck_majority, "1", "14");
+    h.check(&ck_majority, "1", "14");
+    h.cluster().end();
+
+    h.cluster().begin("Test: no progress in minority (3A)");
+    let (put_done, put_waits) = labrt::oneshot::channel();
+    let (get_done, get_waits) = labrt::oneshot::channel();
+    let (in_put, in_get) = ((h.clone(), ck_put.clone()), (h.clone(), ck_get.clone()));
+    tester::spawn(move || {
+        let (h, ck) = in_put;
+        h.put(&ck, "1", "15");
+        let _ = put_done.send(());
+    });
+    tester::spawn(move || {
+        let (h, ck) = in_get;
+        let _ = get_done.send(h.get(&ck, "1"));
+    });
+    let early = put_waits.recv_timeout(Duration::from_secs(1));
+    assert!(early.is_err(), "a Put in the minority completed");
+    assert!(get_waits.try_recv().is_err(), "a Get in the minority completed");
+    h.check(&ck_majority, "1", "14");
+    h.put(&ck_majority, "1", "16");
+    h.check(&ck_majority, "1", "16");
+    h.cluster().end();
+
+    h.cluster().begin("Test: completion after heal (3A)");
+    group.connect_all();
+    ck_put.client().connect_all();
+    ck_get.client().connect_all();
+    labrt::sleep(ELECTION_TIMEOUT);
+    let put = put_waits.recv_timeout(Duration::from_secs(3));
+    assert!(put.is_ok(), "the Put did not complete within 3 s after the partition healed");
+    // The course looks at the Get once and goes on; it has the same 3 s here.
+    let got = get_waits.recv_timeout(Duration::from_secs(3));
+    assert!(got.is_ok(), "the Get did not complete within 3 s after the partition healed");
+    // The delayed Put comes after the one that overtook it, and once.
+    h.check(&ck, "1", "15");
+    h.cleanup();
+}
+
+// ---- 3B ---------------------------------------------------------------------------------------------------------------
+
+/// One client, five servers, snapshots.
+fn with_snapshots() -> AppendTest {
+    AppendTest { max_raft_state: Some(MAX_RAFT_STATE), ..AppendTest::new("3B") }
+}
+
+fn check_log_size(h: &AppendHarness) {
+    let size = h.cluster().group(0).log_size();
+    let bound = 8 * MAX_RAFT_STATE;
+    assert!(size <= bound, "logs were not trimmed ({size} > 8*{MAX_RAFT_STATE})");
+}
+
+/// A server that was away gets the state by a snapshot, and serves from it.
+#[test]
+fn snapshot_rpc_kv3b() {
+    lab_test!(|| {
+        let (h, _) = Servers::of(&AppendTest { servers: 3, ..with_snapshots() }).set_up();
+        let group = h.cluster().group(0);
+        let ck = h.make_clerk();
+        h.cluster().begin("Test: InstallSnapshot RPC (3B)");
+        h.put(&ck, "a", "A");
+        h.check(&ck, "a", "A");
+
+        // A number of Puts in the majority, which the minority does not see.
+        group.partition(&[0, 1], &[2]);
+        let ck1 = h.make_clerk_to(&[0, 1]);
+        for i in 0..50 {
+            h.put(&ck1, &i.to_string(), &i.to_string());
+        }
+        labrt::sleep(ELECTION_TIMEOUT);
+        h.put(&ck1, "b", "B");
+        check_log_size(&h);
+
+        // Now a majority that needs the server which lags behind: only a snapshot can bring it up.
+        group.partition(&[0, 2], &[1]);
+        let ck1 = h.make_clerk_to(&[0, 2]);
+        h.put(&ck1, "c", "C");
+        h.put(&ck1, "d", "D");
+        for (key, value) in [("a", "A"), ("b", "B"), ("1", "1"), ("49", "49")] {
+            h.check(&ck1, key, value);
+        }
+
+        // Now everybody.
+        group.partition(&[0, 1, 2], &[]);
+        h.put(&ck, "e", "E");
+        for (key, value) in [("c", "C"), ("e", "E"), ("1", "1")] {
+            h.check(&ck, key, value);
+        }
+        h.cleanup();
+    });
+}
+
+/// Neither the log nor the snapshots grow with the number of operations.
+#[test]
+fn snapshot_size_kv3b() {
+    lab_test!(|| {
+        let (h, _) = Servers::of(&AppendTest { servers: 3, ..with_snapshots() }).set_up();
+        let ck = h.make_clerk();
+        h.cluster().begin("Test: snapshot size is reasonable (3B)");
+        for _ in 0..200 {
+            for value in ["0", "1"] {
+                h.put(&ck, "x", value);
+                h.check(&ck, "x", value);
+            }
+        }
+        check_log_size(&h);
+        let size = h.cluster().group(0).snapshot_size();
+        assert!(size <= 500, "snapshot too large ({size} > 500)");
+        h.cleanup();
+    });
+}
+
+/// A thousand appends, as fast as without snapshots.
+#[test]
+fn speed_kv3b() {
+    lab_test!(|| speed(&AppendTest { servers: 3, ..with_snapshots() }));
+}
+
+/// One client, all servers restarted three times.
+#[test]
+fn snapshot_recover_kv3b() {
+    lab_test!(|| generic(&AppendTest { crash: true, ..with_snapshots() }));
+}
+
+/// Twenty clients.
+#[test]
+fn snapshot_recover_many_clients_kv3b() {
+    lab_test!(|| generic(&AppendTest { clients: 20, crash: true, ..with_snapshots() }));
+}
+
+/// Five clients over a lossy network.
+#[test]
+fn snapshot_unreliable_kv3b() {
+    lab_test!(|| generic(&AppendTest { clients: 5, reliable: false, ..with_snapshots() }));
+}
+
+/// And restarts.
+#[test]
+fn snapshot_unreliable_recover_kv3b() {
+    lab_test!(|| generic(&AppendTest {
+        clients: 5,
+        reliable: false,
+        crash: true,
+        ..with_snapshots()
+    }));
+}
+
+/// And partitions.
+#[test]
+fn snapshot_unreliable_recover_concurrent_partition_kv3b() {
+    lab_test!(|| generic(&AppendTest {
+        clients: 5,
+        reliable: false,
+        crash: true,
+        partitions: true,
+        ..with_snapshots()
+    }));
+}
+
+/// And fifteen clients on fifteen keys of seven servers.
+#[test]
+fn snapshot_unreliable_recover_concurrent_partition_linearizable_kv3b() {
+    lab_test!(|| generic(&AppendTest {
+        clients: 15,
+        servers: 7,
+        reliable: false,
+        crash: true,
+        partitions: true,
+        random_keys: true,
+        ..with_snapshots()
+    }));
+}
