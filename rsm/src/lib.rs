@@ -203,3 +203,8 @@ impl<M: StateMachine> Rsm<M> {
         self.shared.raft.kill();
     }
 }
+
+/// The example in the project's README is compiled and run with this crate's documentation tests.
+#[cfg(doctest)]
+#[doc = include_str!("../../README.md")]
+struct Readme;

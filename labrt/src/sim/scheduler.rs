@@ -513,7 +513,32 @@ fn describe_panic(info: &PanicHookInfo<'_>) -> String {
     let place = info.location().map_or_else(String::new, |place| format!(" at {place}"));
     let backtrace = std::backtrace::Backtrace::capture();
     match backtrace.status() {
-        std::backtrace::BacktraceStatus::Captured => format!("{said}{place}\n{backtrace}"),
+        std::backtrace::BacktraceStatus::Captured => {
+            format!("{said}{place}\n{}", own_frames(&backtrace.to_string()))
+        }
         _ => format!("{said}{place}"),
     }
+}
+
+/// The frames of a backtrace between the panic machinery above them and the scheduler's below.
+fn own_frames(backtrace: &str) -> String {
+    let is_frame = |line: &str| {
+        let number = line.trim_start().split_once(": ").map(|(number, _)| number);
+        number.is_some_and(|number| number.parse::<u32>().is_ok())
+    };
+    let lines: Vec<&str> = backtrace.lines().collect();
+    let machinery =
+        ["core::panicking::", "core::option::expect_failed", "core::result::unwrap_failed"];
+    let last_of_panic = lines
+        .iter()
+        .rposition(|line| is_frame(line) && machinery.iter().any(|part| line.contains(part)));
+    let first = last_of_panic.map_or(0, |at| {
+        let next = lines[at + 1..].iter().position(|line| is_frame(line));
+        next.map_or(lines.len(), |next| at + 1 + next)
+    });
+    let end = lines[first..]
+        .iter()
+        .position(|line| line.contains("labrt::sim::scheduler::bottom"))
+        .map_or(lines.len(), |at| first + at);
+    lines[first..end].join("\n")
 }
