@@ -69,8 +69,6 @@ impl Running {
     pub fn leader(&self) -> usize {
         self.rafts.lock().iter().find(|(_, raft)| raft.state().1).map_or(0, |(&i, _)| i)
     }
-
-    /// A server.
 }
 
 /// The common scenario with these parameters, from beginning to end.
