@@ -111,6 +111,10 @@ fn fingerprint(entry: &Entry) -> u64 {
     hasher.finish()
 }
 
+fn shown(what: Option<impl std::fmt::Display>) -> String {
+    what.map_or_else(|| "none".to_owned(), |what| what.to_string())
+}
+
 fn breach(seat: &Seat, name: &'static str, detail: &str) -> ! {
     labrt::sim::breach(name, &format!("group {}, {}: {detail}", seat.group, seat.me))
 }
@@ -214,9 +218,10 @@ fn saved_before_shown(seat: &mut Seat, node: &Node, disk: &Persister) {
     let (term, vote, base) = seat.saved;
     if term != node.term() || vote != node.voted_for() {
         let detail = format!(
-            "a message leaves in {} with vote {:?}, but the disk has {term} with vote {vote:?}",
+            "a message leaves in {} with vote {}, but the disk has {term} with vote {}",
             node.term(),
-            node.voted_for()
+            shown(node.voted_for()),
+            shown(vote)
         );
         breach(seat, "saved before shown", &detail);
     }
@@ -314,8 +319,8 @@ impl Group {
                 && node.term_at(index) != Some(committed)
             {
                 let detail = format!(
-                    "leads {term} without the entry committed at {index} in {committed}; has {:?} there",
-                    node.term_at(index)
+                    "leads {term} without the entry committed at {index} in {committed}; has {} there",
+                    shown(node.term_at(index))
                 );
                 breach(seat, "leader completeness", &detail);
             }
@@ -368,9 +373,9 @@ impl Group {
         }
         if node.is_leader() && node.term_at(commit) != Some(node.term()) {
             let detail = format!(
-                "the leader of {} commits up to {commit}, an entry of {:?}",
+                "the leader of {} commits up to {commit}, an entry of {}",
                 node.term(),
-                node.term_at(commit)
+                shown(node.term_at(commit))
             );
             breach(seat, "commit rule", &detail);
         }
