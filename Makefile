@@ -19,9 +19,9 @@ ONE_BY_ONE := $(if $(filter threads,$(BACKEND)),--test-threads=1)
 # $(call lab,packages and targets,filter): the course's lines and one line of summary.
 lab = LAB_MAKE=$@ cargo test $(1) -- $(if $(TEST),$(TEST),$(2)) --nocapture $(ONE_BY_ONE) | awk -f scripts/summary.awk
 
-CRATES := labgob labrt kvapi labrpc porcupine raft rsm kvraft tester
+CRATES := labgob labrt kvapi labrpc porcupine raft rsm kvsrv kvraft tester
 
-.PHONY: help test test-3a test-3b test-3c test-3d test-4a test-4b test-4c test-kv3a test-kv3b test-kvlimit1 check fmt clippy doc bench determinism
+.PHONY: help test test-2 test-3a test-3b test-3c test-3d test-4a test-4b test-4c test-kv3a test-kv3b test-kvlimit1 check fmt clippy doc bench determinism
 .PHONY: $(addprefix test-,$(CRATES))
 
 help: ## list the commands
@@ -32,6 +32,8 @@ help: ## list the commands
 test: ## all tests of all crates
 	@$(call lab,--workspace,)
 
+test-2: ## single key/value server and lock
+	@$(call lab,-p kvsrv --tests,_2)
 test-3a: ## Raft: leader election
 	@$(call lab,-p raft --test lab,_3a)
 test-3b: ## Raft: log replication
