@@ -138,6 +138,23 @@ impl<const N: usize> ConfigurationSet<N> {
         self.list.push(new);
     }
 
+    /// Whether there is a configuration with this state.
+    pub(crate) fn has_state(&self, state: u32) -> bool {
+        self.heads.get(state as usize).is_some_and(|head| head.stamp == self.stamp)
+    }
+
+    /// Notes in `covered` all configurations that `by` covers, except the one at `except`.
+    pub(crate) fn mark_covered(&self, by: &Configuration<N>, except: usize, covered: &mut [bool]) {
+        let mut at = self.heads[by.state as usize].first;
+        while at != NONE {
+            let old = &self.list[at as usize];
+            if at as usize != except && old.state != NONE && by.covers(old) {
+                covered[at as usize] = true;
+            }
+            at = old.link;
+        }
+    }
+
     /// Whether an equal one is there, by hash. Brings the table up to date first.
     fn find_equal(&mut self, wanted: &Configuration<N>) -> bool {
         if self.table.len() < 2 * (self.list.len() + 1) {

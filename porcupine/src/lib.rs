@@ -1,25 +1,55 @@
 //! Is this history linearizable?
 //!
-//! Clients call an object that lives on many machines, and write down when they asked, when they were
-//! answered, and what. The object is *linearizable* when each operation can be given one instant between
-//! its call and its return, such that an ordinary object, asked in the order of these instants, would have
+//! Clients call an object that lives on many machines: a store, a queue, a lock. Calls overlap, messages
+//! get lost, machines crash. You write down what each client saw: when it asked, when it was answered,
+//! and what. This crate says whether one correct object, asked by one client after the other, could have
 //! given the same answers.
 //!
+//! # What linearizable means
+//!
+//! An operation is an interval, from its call to its return. A history is *linearizable* if each
+//! operation can be given one instant inside its interval, such that the object, carrying out the
+//! operations in the order of these instants, would have answered as it did (Herlihy and Wing 1990).
+//!
 //! ```text
-//!   c1  ├── put x=1 ──┤                         put 1 takes effect at a
-//!   c2          ├──── get → 1 ────┤             get sees it at b
-//!   c3                    ├─ get → "" ─┤        not linearizable if it begins after b had to happen
-//!              a      b
+//!   client 1   ├─── put x ───*┤
+//!   client 2        ├───────────*── get → x ──┤          linearizable: put at its *, then get at its *
+//!   client 3   ├─ get → "" *─┤                            (and before both the get of the empty value)
 //! ```
 //!
-//! A [`Model`] says what the ordinary object does, a slice of [`Operation`]s what the clients saw;
-//! [`check_operations`] gives the [`Verdict`].
+//! Operations that overlap may come in either order. Those that do not may not:
+//!
+//! ```text
+//!   client 1   ├─ put x ─┤
+//!   client 2               ├─ get → "" ─┤                not linearizable: the put had returned
+//! ```
+//!
+//! And all clients must agree on one order. Each of the gets below is fine without the other:
+//!
+//! ```text
+//!   client 1   ├────────────── put x ──────────────┤
+//!   client 2      ├─ get → x ─┤                          the put came before this
+//!   client 3                     ├─ get → "" ─┤          and after this, which began later: no
+//! ```
+//!
+//! A call that **never returned** may have taken effect at any time after it was made, or not at all:
+//!
+//! ```text
+//!   client 1   ├─ put x ─ ─ ─ ─ ─ ─ ─ ─ ─ ─ ─ ─ ─ ─      (client 1 crashed)
+//!   client 2      ├─ get → "" ─┤   ├─ get → x ─┤         linearizable
+//! ```
+//!
+//! # How to ask
+//!
+//! A [`Model`] says what the correct object does; there are [ready-made ones](models). A slice of
+//! [`Operation`]s says what the clients saw. [`check_operations`] gives a [`Report`] with a [`Verdict`].
 //!
 //! ```
 //! use porcupine::models::versioned_kv::{Input, Output, VersionedKv};
 //! use porcupine::{Operation, Options, Verdict, check_operations};
 //!
-//! let history = [
+//! // client, called, asked, returned, answered
+//! let mut history = vec![
 //!     Operation::new(1, 0, Input::put("k", "x", 0), 10, Output::Done),
 //!     Operation::new(2, 5, Input::put("k", "y", 0), 30, Output::Maybe),
 //!     Operation::new(1, 40, Input::get("k"), 50, Output::value("x", 1)),
@@ -28,8 +58,60 @@
 //! ];
 //! let report = check_operations(&VersionedKv, &history, &Options::default())?;
 //! assert_eq!(report.verdict(), Verdict::Ok);
+//!
+//! history.push(Operation::new(3, 90, Input::get("k"), 95, Output::value("x", 1)));
+//! let report = check_operations(&VersionedKv, &history, &Options::default())?;
+//! assert_eq!(report.verdict(), Verdict::Illegal);
 //! # Ok::<(), porcupine::HistoryError>(())
 //! ```
+//!
+//! Why is it illegal? [`explain`] finds a smallest set of operations that contradict each other and tells
+//! it in words; [`picture()`] draws the history as one HTML file:
+//!
+//! ```
+//! # use porcupine::models::versioned_kv::{Input, Output, VersionedKv};
+//! # use porcupine::{Operation, Options};
+//! use porcupine::{PictureOptions, check_operations_verbose, explain, picture};
+//! # let history = [
+//! #     Operation::new(1, 0, Input::put("k", "x", 0), 10, Output::Done),
+//! #     Operation::new(2, 20, Input::put("k", "y", 1), 30, Output::Done),
+//! #     Operation::new(1, 40, Input::get("k"), 50, Output::value("x", 1)),
+//! # ];
+//! let report = check_operations_verbose(&VersionedKv, &history, &Options::default())?;
+//! let found = explain(&VersionedKv, &history, &Options::default())?.expect("it is illegal");
+//! assert_eq!(found.operations, [1, 2]); // y had replaced x before the get was called
+//! let page: String = picture(
+//!     &VersionedKv,
+//!     &history,
+//!     &report,
+//!     &PictureOptions { marked: &found.operations, text: &found.text, ..Default::default() },
+//! );
+//! # assert!(page.contains("<html"));
+//! # Ok::<(), porcupine::HistoryError>(())
+//! ```
+//!
+//! # What it costs
+//!
+//! The question is NP-complete (Gibbons and Korach 1997), histories from real systems mostly are not
+//! hard: time and memory grow with the number of operations that are *open at once*, and linearly with
+//! the length of the history. A million operations of 20 clients on one versioned key take a fraction of
+//! a second. The module comment of the search (`src/search.rs`) says how, and why each shortcut is allowed.
+//!
+//! What stays hard: many overlapping operations whose order matters and which no answer tells apart. Ten
+//! enqueues of different values at once have 3,628,800 orders; if nobody dequeues, nothing rules any of
+//! them out until the end. The same holds for overlapping appends that are never read, and for many
+//! writes that never returned. Set a [`Budget`] when you cannot be sure: [`Verdict::Unknown`] then says
+//! that it ended, and [`Report::limit`] which part of it. It is not a yes.
+//!
+//! # What a verdict depends on
+//!
+//! On the model, the history and the budget, and on nothing else: not on time (this crate never looks at
+//! a clock), not on the number of threads, not on the order of a hash map. With [`Options::threads`] at
+//! 1, no thread is started.
+//!
+//! # What was left out
+//!
+//! Weaker conditions, such as sequential consistency. Histories that arrive while they are checked.
 #![forbid(unsafe_code)]
 
 mod bits;
@@ -57,3 +139,8 @@ pub use history::{Event, EventKind, HistoryError, Operation, Returned, operation
 pub use model::{Model, Outlook, Step};
 pub use nondeterministic::{NondeterministicModel, PowerSet};
 pub use picture::{Annotation, PictureOptions, picture};
+
+/// The example in the README compiles.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct ReadmeExamples;

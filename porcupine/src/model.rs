@@ -112,6 +112,17 @@ pub trait Model: Sync {
         Outlook::Unsure
     }
 
+    /// Whether two operations never care which of them comes first: in every state either order is
+    /// legal or neither, with these or any other answers, and both lead to the same state.
+    ///
+    /// Before an operation returns, only those need be ordered that it depends on, directly or through
+    /// others; the rest can wait. Worth saying where [`partition`](Model::partition) cannot be used
+    /// because some operations look at everything. The default says that all depend on each other.
+    fn independent(&self, one: &Self::Input, other: &Self::Input) -> bool {
+        let _ = (one, other);
+        false
+    }
+
     /// This model, knowing what the answers in a history give away.
     ///
     /// Called once before a search. The result may call steps illegal that [`step`](Model::step) allows,

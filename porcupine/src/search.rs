@@ -25,7 +25,7 @@
 //! of configurations as well, depends on how many operations overlap and not on the length of the
 //! history; that is why a million operations are no problem.
 //!
-//! Five things keep the number of configurations small. Each loses no solution:
+//! Seven things keep the number of configurations small. Each loses no solution:
 //!
 //! 1. *Read-only and spent operations* are linearized as soon as they are legal ([`Model::read_only`],
 //!    [`Outlook::Spent`] have the argument).
@@ -38,6 +38,11 @@
 //! 5. *Twins*: of two open operations with equal input and output the one that returns first is
 //!    linearized first. In any solution that has them the other way round they can be exchanged.
 //!    A call that never returned is the last of its twins.
+//! 6. *Early configurations* go: what another configuration can still turn into by an operation that is
+//!    open in it need not be kept beside it. Independent operations, such as those on different keys of
+//!    one state, so do not multiply.
+//! 7. *Uninvolved operations* wait: before an operation returns only those are ordered that it depends on,
+//!    directly or through others ([`Model::independent`]). The others commute with all of these.
 //!
 //! What stays exponential: many overlapping operations whose order matters to the state and which no
 //! later answer tells apart, such as ten concurrent enqueues of different values. The problem is
@@ -76,6 +81,9 @@ struct TraceStep {
     operation: u32,
 }
 
+/// From how many configurations on rule 6 pays.
+const MANY: usize = 6;
+
 struct Search<'h, M: Model, const N: usize> {
     model: &'h M,
     history: &'h [Operation<M::Input, M::Output>],
@@ -98,6 +106,8 @@ struct Search<'h, M: Model, const N: usize> {
     work: ConfigurationSet<N>,
     /// Configurations after it.
     next: ConfigurationSet<N>,
+    /// What needs ordering before the operation that returns.
+    involved: Bits<N>,
     trace: Option<Vec<TraceStep>>,
     meter: Meter<'h>,
 }
@@ -182,6 +192,7 @@ fn widen<M: Model, const N: usize, const K: usize>(
         frontier: search.frontier.iter().map(Configuration::widen).collect(),
         work: ConfigurationSet::new(),
         next: ConfigurationSet::new(),
+        involved: Bits::EMPTY,
         trace: search.trace,
         meter: search.meter,
     })
@@ -212,6 +223,7 @@ impl<'h, M: Model, const N: usize> Search<'h, M, N> {
             frontier: vec![Configuration::new(Bits::EMPTY, Bits::EMPTY, init, NONE)],
             work: ConfigurationSet::new(),
             next: ConfigurationSet::new(),
+            involved: Bits::EMPTY,
             trace: explain.then(Vec::new),
             meter: Meter::new(budget),
         })
@@ -412,6 +424,7 @@ impl<'h, M: Model, const N: usize> Search<'h, M, N> {
             }
         }
         self.frontier = frontier;
+        self.involved = self.involved_with(slot);
         let mut at = 0;
         while at < self.work.list.len() {
             let configuration = self.work.list[at];
@@ -424,11 +437,91 @@ impl<'h, M: Model, const N: usize> Search<'h, M, N> {
         if self.next.list.is_empty() {
             return Err(Pause::Stuck);
         }
+        let early = if self.next.list.len() >= MANY { self.early()? } else { Vec::new() };
         self.frontier.clear();
-        self.frontier.extend(self.next.list.iter().filter(|kept| kept.state != NONE));
+        for (at, kept) in self.next.list.iter().enumerate() {
+            if kept.state != NONE && !early.get(at).is_some_and(|early| *early) {
+                self.frontier.push(*kept);
+            }
+        }
         self.states.sweep(self.frontier.iter().map(|kept| kept.state));
         self.release_spent_pending();
         Ok(())
+    }
+
+    /// Rule 7: the open operations that the one in `slot` depends on, directly or through others.
+    ///
+    /// Those that are done in every configuration do not count.
+    fn involved_with(&self, slot: usize) -> Bits<N> {
+        let mut left = Bits::EMPTY;
+        for configuration in &self.frontier {
+            left = left.or(&configuration.needs).or(&configuration.live);
+        }
+        left.remove(slot);
+        let mut involved = Bits::EMPTY;
+        involved.insert(slot);
+        let mut due = involved;
+        while let Some(one) = due.iter().next()
+            && !left.is_empty()
+        {
+            due.remove(one);
+            let input = &self.operation(self.slots[one]).input;
+            for other in left.iter() {
+                if !self.model.independent(input, &self.operation(self.slots[other]).input) {
+                    left.remove(other);
+                    involved.insert(other);
+                    due.insert(other);
+                }
+            }
+        }
+        involved
+    }
+
+    /// Rule 6: which of the next configurations another one can still turn into.
+    ///
+    /// If `d` and then `b` leads to `e`, and `b` is open in `d`, then `e` has only done too early what
+    /// `d` can do later. The operations done grow on the way from `d` to `e`, so there is no circle, and
+    /// whatever is dropped can be reached from something that is kept.
+    fn early(&mut self) -> Result<Vec<bool>, Pause> {
+        let mut early = vec![false; self.next.list.len()];
+        for at in 0..self.next.list.len() {
+            let from = self.next.list[at];
+            if from.state == NONE {
+                continue;
+            }
+            for open in from.live.and(&self.states.get(from.state).unsure).iter() {
+                self.resolve(from.state, open)?;
+            }
+            for open in from.live.and(&self.states.get(from.state).moves).iter() {
+                let target = match self.states.target(from.state, open) {
+                    Some(target) => target,
+                    None => {
+                        let Some(target) = self.step(from.state, open)? else { continue };
+                        self.states.set_target(from.state, open, target);
+                        target
+                    }
+                };
+                if !self.next.has_state(target) {
+                    continue;
+                }
+                let mut after = from;
+                after.state = target;
+                after.needs.remove(open);
+                after.live.remove(open);
+                let open = after.needs.or(&after.live);
+                for other in open.without(&self.states.get(target).known).iter() {
+                    self.learn(target, other)?;
+                }
+                let entry = self.states.get(target);
+                if after.needs.intersects(&entry.never) {
+                    continue;
+                }
+                after.needs = after.needs.without(&entry.spent.or(&entry.idle));
+                after.live = after.live.without(&entry.spent.or(&entry.never));
+                self.next.mark_covered(&after, at, &mut early);
+            }
+        }
+        Ok(early)
     }
 
     /// A configuration that needs the returning operation no more.
@@ -441,7 +534,8 @@ impl<'h, M: Model, const N: usize> Search<'h, M, N> {
     fn extend(&mut self, mut configuration: Configuration<N>, slot: usize) -> Result<(), Pause> {
         self.count()?;
         let state = configuration.state;
-        let unsure = configuration.live.and(&self.states.get(state).unsure);
+        let involved = configuration.live.and(&self.involved);
+        let unsure = involved.and(&self.states.get(state).unsure);
         for open in unsure.iter() {
             self.resolve(state, open)?;
         }
@@ -452,7 +546,7 @@ impl<'h, M: Model, const N: usize> Search<'h, M, N> {
         if needed && !configuration.needs.contains(slot) {
             self.pass(configuration, slot);
         }
-        let mut candidates = configuration.live.and(&self.states.get(state).moves);
+        let mut candidates = involved.and(&self.states.get(state).moves);
         if candidates.contains(slot) {
             candidates.remove(slot);
             self.put(&configuration, slot, slot)?;

@@ -280,6 +280,10 @@ impl Model for AppendKv {
         matches!(input, Input::Get { .. })
     }
 
+    fn independent(&self, one: &Input, other: &Input) -> bool {
+        one.key() != other.key()
+    }
+
     fn informed(&self, history: &[Operation<Input, Output>]) -> Option<AppendKv> {
         let mut written: BTreeMap<&Arc<str>, Vec<Arc<str>>> = BTreeMap::new();
         for operation in history {

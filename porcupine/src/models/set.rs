@@ -31,6 +31,16 @@ pub enum Input<V = i64> {
     Members,
 }
 
+impl<V> Input<V> {
+    /// The value it is about; `None` if it is about all.
+    fn value(&self) -> Option<&V> {
+        match self {
+            Input::Add(value) | Input::Remove(value) | Input::Contains(value) => Some(value),
+            Input::Members => None,
+        }
+    }
+}
+
 /// What a client was told.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Output<V = i64> {
@@ -85,6 +95,13 @@ impl<V: Clone + Ord + Hash + Debug + Send + Sync> Model for Set<V> {
                 }
                 Step::To(after)
             }
+        }
+    }
+
+    fn independent(&self, one: &Input<V>, other: &Input<V>) -> bool {
+        match (one.value(), other.value()) {
+            (Some(one), Some(other)) => one != other,
+            _ => false,
         }
     }
 
