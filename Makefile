@@ -19,9 +19,9 @@ ONE_BY_ONE := $(if $(filter threads,$(BACKEND)),--test-threads=1)
 # $(call lab,packages and targets,filter): the course's lines and one line of summary.
 lab = LAB_MAKE=$@ cargo test $(1) -- $(if $(TEST),$(TEST),$(2)) --nocapture $(ONE_BY_ONE) | awk -f scripts/summary.awk
 
-CRATES := labgob labrt kvapi labrpc porcupine raft rsm kvsrv kvraft tester
+CRATES := labgob labrt kvapi labrpc porcupine raft rsm kvsrv kvraft shardkv tester
 
-.PHONY: help test test-2 test-3a test-3b test-3c test-3d test-4a test-4b test-4c test-kv3a test-kv3b test-kvlimit1 check fmt clippy doc bench determinism
+.PHONY: help test test-2 test-3a test-3b test-3c test-3d test-4a test-4b test-4c test-5a test-5b test-5c test-kv3a test-kv3b test-kvlimit1 check fmt clippy doc bench determinism
 .PHONY: $(addprefix test-,$(CRATES))
 
 help: ## list the commands
@@ -49,6 +49,12 @@ test-4b: ## key/value service without snapshots
 test-4c: ## key/value service and state machine with snapshots
 	@$(call lab,-p rsm -p kvraft --test lab,_4c)
 
+test-5a: ## sharded key/value service: groups join and leave
+	@$(call lab,-p shardkv --test lab,_5a)
+test-5b: ## sharded service: groups that are down, controllers that die
+	@$(call lab,-p shardkv --test lab,_5b)
+test-5c: ## sharded service: several controllers
+	@$(call lab,-p shardkv --test lab,_5c)
 test-kv3a: ## Put/Append/Get service of 2018 to 2021, without snapshots
 	@$(call lab,-p kvraft --test lab,_kv3a)
 test-kv3b: ## the same with snapshots

@@ -15,6 +15,5 @@
 #![forbid(unsafe_code)]
 
 pub mod append;
-mod leader_hint;
 mod servers;
 pub mod versioned;

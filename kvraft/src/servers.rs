@@ -1,8 +1,7 @@
 //! Asking one server after the other until one gives an answer.
 
 use labrpc::{CallError, ClientEnd};
-
-use crate::leader_hint::LeaderHint;
+use rsm::LeaderHint;
 
 /// The servers of one group, as a clerk sees them.
 #[derive(Debug)]

@@ -26,14 +26,17 @@
 //!
 //! # Snapshots
 //! With [`Options::max_raft_state`] set, the machine's state is handed to Raft whenever the saved log comes near the limit, and Raft
-//! forgets the log up to there.
+//! forgets the log up to there. A machine that drops much of its state can have the disk follow at once
+//! ([`StateMachine::take_freed_bytes`]).
 //!
 //! # Left out on purpose
-//! Keys, values, clients, sessions: what an operation means is the machine's affair.
+//! Keys, values, clients, sessions: what an operation means is the machine's affair. For the clients' side there is only
+//! [`LeaderHint`].
 #![forbid(unsafe_code)]
 
 mod compaction;
 mod error;
+mod leader_hint;
 mod operation;
 mod pending;
 mod reader;
@@ -49,6 +52,7 @@ use labrt::{channel, oneshot};
 use raft::Raft;
 
 pub use error::{Error, SubmitError};
+pub use leader_hint::{Attempt, LeaderHint};
 pub use state_machine::{RestoreError, StateMachine};
 
 use compaction::Compaction;

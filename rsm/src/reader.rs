@@ -25,9 +25,12 @@ pub(crate) fn run<M: StateMachine>(
                         break;
                     }
                 };
-                let reply = shared.machine.lock().do_op(operation.request);
+                let (reply, freed) = {
+                    let mut machine = shared.machine.lock();
+                    (machine.do_op(operation.request), machine.take_freed_bytes())
+                };
                 shared.pending.lock().executed(index, operation.id, reply);
-                compaction.executed(command.len());
+                compaction.executed(command.len(), freed);
                 if compaction.is_due(|| shared.raft.persist_bytes()) {
                     let snapshot = shared.machine.lock().snapshot();
                     debug!(target: "rsm", "snapshot of {} bytes up to {index}", snapshot.len());

@@ -23,6 +23,12 @@ pub trait StateMachine: Send + 'static {
     /// # Errors
     /// When the bytes are not such a state. The machine is not used any more then.
     fn restore(&mut self, snapshot: &[u8]) -> Result<(), RestoreError>;
+
+    /// Bytes of state dropped since this was last asked; asked after each request. Enough of them bring about a snapshot, so that
+    /// they do not stay on the disk until the log has grown. For a machine that never drops much, 0 is right.
+    fn take_freed_bytes(&mut self) -> usize {
+        0
+    }
 }
 
 /// A snapshot that its machine does not understand.

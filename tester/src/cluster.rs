@@ -91,6 +91,8 @@ struct Inner {
 
 struct Books {
     groups: BTreeMap<u64, Group>,
+    /// How often servers of groups that were forgotten were started.
+    past_lives: BTreeMap<u64, u64>,
     clients: BTreeMap<u64, Client>,
     /// Clients made so far.
     client_numbers: u64,
@@ -119,12 +121,14 @@ impl Cluster {
             options.servers,
             starter,
             Arc::clone(&annotations),
+            0,
         );
         group.start_servers();
         let start = labrt::now();
         network.set_reliable(options.reliable);
         let books = Books {
             groups: BTreeMap::from([(GROUP_0, group)]),
+            past_lives: BTreeMap::new(),
             clients: BTreeMap::new(),
             client_numbers: 0,
             begun: start,
@@ -225,8 +229,15 @@ impl Cluster {
         starter: impl Fn(ServerSetup) -> Vec<Box<dyn Hosted>> + Send + Sync + 'static,
     ) -> Group {
         let annotations = Arc::clone(&self.inner.annotations);
-        let group =
-            Group::new(self.inner.network.clone(), gid, servers, Arc::new(starter), annotations);
+        let earlier_lives = self.inner.books.lock().past_lives.get(&gid).copied().unwrap_or(0);
+        let group = Group::new(
+            self.inner.network.clone(),
+            gid,
+            servers,
+            Arc::new(starter),
+            annotations,
+            earlier_lives,
+        );
         let fresh = {
             let mut books = self.inner.books.lock();
             let fresh = !books.groups.contains_key(&gid);
@@ -242,12 +253,17 @@ impl Cluster {
         group
     }
 
-    /// Shuts a group's servers down and forgets it.
+    /// Shuts a group's servers down and forgets it. A new one may be made with its number; it begins with empty disks.
     #[track_caller]
     pub fn exit_group(&self, gid: u64) {
         let group = self.group(gid);
         group.shutdown();
-        let removed = self.inner.books.lock().groups.remove(&gid);
+        let lives = group.lives();
+        let removed = {
+            let mut books = self.inner.books.lock();
+            books.past_lives.insert(gid, lives);
+            books.groups.remove(&gid)
+        };
         drop(removed);
     }
 

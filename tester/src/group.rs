@@ -40,7 +40,7 @@ struct Servers {
     connected: Vec<bool>,
     /// Whether the connections are those of [`Group::partition`], which the flags do not show.
     partitioned: bool,
-    /// How often each server was started.
+    /// How often each server was started, those of an earlier group with this number included: no end's name is used twice.
     lives: Vec<u64>,
     /// The nodes of earlier lives, as long as they have tasks.
     past: Vec<Node>,
@@ -92,13 +92,14 @@ impl Group {
         n: usize,
         starter: Starter,
         annotations: Arc<Annotations>,
+        earlier_lives: u64,
     ) -> Group {
         let names: Vec<String> = (0..n).map(|i| server_name(gid, i)).collect();
         let servers = Servers {
             slots: names.iter().map(|name| Incarnation::unborn(name)).collect(),
             connected: vec![false; n],
             partitioned: false,
-            lives: vec![0; n],
+            lives: vec![earlier_lives; n],
             past: Vec::new(),
             annotated: false,
         };
@@ -251,6 +252,11 @@ impl Group {
     pub fn is_running(&self, i: usize) -> bool {
         self.check(i);
         self.inner.servers.lock().slots[i].hosted.is_some()
+    }
+
+    /// How often the server that was started most often was.
+    pub(crate) fn lives(&self) -> u64 {
+        self.inner.servers.lock().lives.iter().copied().max().unwrap_or(0)
     }
 
     /// Servers with tasks that have not ended, and how many.

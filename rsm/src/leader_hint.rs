@@ -1,18 +1,18 @@
-//! Which server a clerk asks next.
+//! Which server of a group a clerk asks next.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 /// The server that answered last, remembered between calls, and the order in which to try the others.
 #[derive(Debug)]
-pub(crate) struct LeaderHint {
+pub struct LeaderHint {
     servers: usize,
     last_good: AtomicUsize,
 }
 
 /// The way of one call through the servers.
 #[derive(Debug)]
-pub(crate) struct Attempt<'a> {
+pub struct Attempt<'a> {
     hint: &'a LeaderHint,
     server: usize,
     /// Servers asked since the last pause.
@@ -23,34 +23,30 @@ pub(crate) struct Attempt<'a> {
 const PAUSE: Duration = Duration::from_millis(10);
 
 impl LeaderHint {
-    /// For this many servers.
-    ///
-    /// # Panics
-    /// Without servers: a call could never end.
-    pub(crate) fn new(servers: usize) -> LeaderHint {
-        assert!(servers > 0, "a clerk needs at least one server");
-        LeaderHint { servers, last_good: AtomicUsize::new(0) }
+    /// For this many servers, numbered from 0. None counts as one.
+    pub fn new(servers: usize) -> LeaderHint {
+        LeaderHint { servers: servers.max(1), last_good: AtomicUsize::new(0) }
     }
 
     /// Begins a call with the server that answered last.
-    pub(crate) fn attempt(&self) -> Attempt<'_> {
+    pub fn attempt(&self) -> Attempt<'_> {
         Attempt { hint: self, server: self.last_good.load(Ordering::Relaxed), asked: 0 }
     }
 }
 
 impl Attempt<'_> {
     /// The server to ask now.
-    pub(crate) fn server(&self) -> usize {
+    pub fn server(&self) -> usize {
         self.server
     }
 
     /// It answered: later calls begin with it.
-    pub(crate) fn answered(&self) {
+    pub fn answered(&self) {
         self.hint.last_good.store(self.server, Ordering::Relaxed);
     }
 
     /// It did not answer, or does not lead: on to the next, with a pause after each full round.
-    pub(crate) fn failed(&mut self) {
+    pub fn failed(&mut self) {
         self.server = (self.server + 1) % self.hint.servers;
         self.asked += 1;
         if self.asked == self.hint.servers {

@@ -1,0 +1,283 @@
+//! One kvsrv, shard groups that come and go, and a key/value harness over them.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use kvapi::{Clerk as _, Version};
+use labrt::channel::{self, RecvTimeoutError};
+use shardkv::group::{Options, ShardServer};
+use shardkv::{Change, Connect, Gid, Groups, ShardClerk, ShardConfig, ShardController, ShardId};
+use tester::kv::{KvHarness, TestClerk};
+use tester::{Client, Cluster, ClusterOptions, Hosted, ServerSetup, fatal, hosted, server_name};
+
+/// Servers of a group.
+pub const SERVERS: usize = 3;
+/// Groups that join in the larger tests.
+pub const GROUPS: usize = 8;
+/// Keys.
+pub const KEYS: usize = 5 * shardkv::SHARDS;
+/// Pause after a group has joined or left.
+const BETWEEN_GROUPS: Duration = Duration::from_millis(200);
+/// Name of the server that controllers keep their record on.
+const STORE: &str = "server-0-0";
+
+/// The running servers, by group and index.
+type Servers = Arc<labrt::Mutex<BTreeMap<(u64, usize), ShardServer>>>;
+
+/// What the tests share. Clones are handles to the same.
+#[derive(Clone)]
+pub struct Sharded {
+    pub kv: KvHarness,
+    /// The main controller. It has a client of its own.
+    pub sck: ShardController,
+    servers: Servers,
+    max_raft_state: Option<usize>,
+    next_gid: Arc<labrt::Mutex<u64>>,
+    /// How often each group was started for the first time.
+    starts: Arc<labrt::Mutex<BTreeMap<u64, u64>>>,
+}
+
+fn connect(client: &Client) -> Connect {
+    let client = client.clone();
+    Arc::new(move |server: &str| client.end_to(server))
+}
+
+fn start(
+    setup: ServerSetup,
+    max_raft_state: Option<usize>,
+    watched_as: u64,
+    servers: &Servers,
+) -> Vec<Box<dyn Hosted>> {
+    let ServerSetup { ends, me, persister, gid, .. } = setup;
+    let options = Options { peers: ends, me, persister, max_raft_state, group: watched_as };
+    let server = ShardServer::start(Gid::new(gid), options)
+        .unwrap_or_else(|error| panic!("server {gid}-{me}: {error}"));
+    let raft = server.rsm().raft().clone();
+    let service = server.service();
+    servers.lock().insert((gid, me), server.clone());
+    vec![
+        hosted(Some(service), move || server.kill()),
+        hosted(Some(raft.service()), move || raft.kill()),
+    ]
+}
+
+impl Sharded {
+    /// A kvsrv and no group. Prints the first line.
+    pub fn bare(title: &str, reliable: bool, max_raft_state: Option<usize>) -> Sharded {
+        let options = ClusterOptions::new(1).reliable(reliable);
+        let cluster = Cluster::new(options, |_setup| {
+            vec![hosted(Some(kvsrv::KvServer::new().service()), || {})]
+        });
+        cluster.begin(title);
+        let clerk =
+            |client: Client, servers: Vec<String>| ShardClerk::new(connect(&client), &servers[0]);
+        let kv = KvHarness::new(cluster.clone(), clerk, false);
+        let sck = ShardController::new(connect(&cluster.make_client()), STORE);
+        let (servers, next_gid) = (Servers::default(), Arc::new(labrt::Mutex::new(2)));
+        Sharded { kv, sck, servers, max_raft_state, next_gid, starts: Arc::default() }
+    }
+
+    /// A kvsrv, and group 1 with all shards.
+    pub fn new(title: &str, reliable: bool, max_raft_state: Option<usize>) -> Sharded {
+        let sharded = Sharded::bare(title, reliable, max_raft_state);
+        sharded.start_group(1);
+        let mut config = ShardConfig::new();
+        config.join_balance(group(1)).unwrap();
+        sharded.sck.init_config(&config).unwrap();
+        sharded
+    }
+
+    // ---- groups -------------------------------------------------------------------------------------------------------
+
+    /// A number nobody has.
+    pub fn new_gid(&self) -> u64 {
+        let mut next = self.next_gid.lock();
+        *next += 1;
+        *next - 1
+    }
+
+    pub fn new_gids(&self, n: usize) -> Vec<u64> {
+        (0..n).map(|_| self.new_gid()).collect()
+    }
+
+    pub fn start_group(&self, gid: u64) {
+        let (limit, servers) = (self.max_raft_state, Arc::clone(&self.servers));
+        // A group that comes again with empty disks is another one to the watch on Raft's invariants.
+        let watched_as = {
+            let mut starts = self.starts.lock();
+            let times = starts.entry(gid).or_insert(0);
+            *times += 1;
+            gid + 1000 * (*times - 1)
+        };
+        let starter = move |setup| start(setup, limit, watched_as, &servers);
+        self.kv.cluster().make_group_start(gid, SERVERS, starter);
+    }
+
+    pub fn shutdown(&self, gid: u64) {
+        self.kv.cluster().group(gid).shutdown();
+    }
+
+    pub fn start_servers(&self, gid: u64) {
+        self.kv.cluster().group(gid).start_servers();
+    }
+
+    /// Shuts the server down that leads the group.
+    pub fn shutdown_leader(&self, gid: u64) {
+        let servers = self.servers.lock().clone();
+        let leads = |(at, server): &(&(u64, usize), &ShardServer)| {
+            at.0 == gid && server.rsm().raft().state().1
+        };
+        let Some((&(_, leader), _)) = servers.iter().find(leads) else {
+            fatal!("group {gid} has no leader")
+        };
+        self.kv.cluster().group(gid).shutdown_server(leader);
+    }
+
+    /// Bytes of keys and values that each server of the group holds.
+    pub fn data_bytes(&self, gid: u64) -> Vec<usize> {
+        let servers = self.servers.lock().clone();
+        let of_group = servers.range((gid, 0)..(gid + 1, 0));
+        of_group
+            .map(|(_, server)| server.rsm().with_machine(|machine| machine.data_bytes()))
+            .collect()
+    }
+
+    // ---- controllers --------------------------------------------------------------------------------------------------
+
+    /// A new controller with a client of its own.
+    pub fn controller(&self) -> (ShardController, Client) {
+        let client = self.kv.cluster().make_client();
+        (ShardController::new(connect(&client), STORE), client)
+    }
+
+    /// Makes a group a part of the configuration, as the controller sees it. A group that is there already fails the test.
+    pub fn join(&self, sck: &ShardController, gid: u64) -> Change {
+        let mut config = sck.query().unwrap();
+        config.join_balance(group(gid)).unwrap_or_else(|error| panic!("join {gid}: {error}"));
+        sck.change_config_to(&config).unwrap()
+    }
+
+    pub fn leave(&self, sck: &ShardController, gid: u64) -> Change {
+        let mut config = sck.query().unwrap();
+        let left = config.leave_balance(&[Gid::new(gid)]);
+        left.unwrap_or_else(|error| panic!("leave {gid}: {error}"));
+        sck.change_config_to(&config).unwrap()
+    }
+
+    pub fn is_member(&self, sck: &ShardController, gid: u64) -> bool {
+        sck.query().unwrap().is_member(Gid::new(gid))
+    }
+
+    /// Starts groups and joins them, one after the other; false as soon as one is not a member afterwards.
+    pub fn join_groups(&self, sck: &ShardController, gids: &[u64]) -> bool {
+        gids.iter().all(|&gid| {
+            self.start_group(gid);
+            let _ = self.join(sck, gid);
+            let joined = self.is_member(sck, gid);
+            if joined {
+                labrt::sleep(BETWEEN_GROUPS);
+            }
+            joined
+        })
+    }
+
+    /// Makes groups leave and shuts them down; false as soon as one is a member afterwards.
+    pub fn leave_groups(&self, sck: &ShardController, gids: &[u64]) -> bool {
+        gids.iter().all(|&gid| {
+            let _ = self.leave(sck, gid);
+            let left = !self.is_member(sck, gid);
+            if left {
+                self.kv.cluster().exit_group(gid);
+                labrt::sleep(BETWEEN_GROUPS);
+            }
+            left
+        })
+    }
+
+    // ---- keys ---------------------------------------------------------------------------------------------------------
+
+    pub fn spread_puts(&self, ck: &TestClerk) -> Spread {
+        let (keys, values) = self.kv.spread_puts(ck, KEYS);
+        Spread { keys, values }
+    }
+
+    /// All keys have their values, written once.
+    pub fn check_all(&self, ck: &TestClerk, spread: &Spread) {
+        for (key, value) in spread.keys.iter().zip(&spread.values) {
+            self.kv.check_get(ck, key, value, Version::new(1));
+        }
+    }
+
+    /// With one group down, Gets of its keys wait, and others do not return anything wrong.
+    pub fn check_shutdown_sharding(&self, down: u64, spread: &Spread) {
+        const QUIET: Duration = Duration::from_secs(2);
+        self.shutdown(down);
+        let (done, finished) = channel::unbounded();
+        for (key, value) in spread.keys.iter().cloned().zip(spread.values.iter().cloned()) {
+            let (kv, done) = (self.kv.clone(), done.clone());
+            tester::spawn(move || {
+                let ck = kv.make_clerk();
+                let got = ck.get(&key).map(|(value, _)| value).unwrap_or_default();
+                let _ = done.send((got == value).then_some(()).ok_or((key, got)));
+                kv.delete_clerk(&ck);
+            });
+        }
+        let mut completed = 0;
+        loop {
+            match finished.recv_timeout(QUIET) {
+                Ok(Ok(())) => completed += 1,
+                Ok(Err((key, got))) => {
+                    fatal!("Get({key}) gave {got:?} while group {down} was down")
+                }
+                Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected) => break,
+            }
+        }
+        if completed == spread.keys.len() {
+            fatal!("all {completed} Gets completed although group {down} was down");
+        }
+        self.start_servers(down);
+    }
+
+    /// Judges the history and ends the test.
+    pub fn finish(&self) {
+        self.kv.cleanup();
+    }
+}
+
+/// Keys that were written once, and their values.
+#[derive(Clone, Default)]
+pub struct Spread {
+    pub keys: Vec<String>,
+    pub values: Vec<String>,
+}
+
+impl Spread {
+    /// Those whose shard is one of these.
+    pub fn in_shards(&self, shards: impl Fn(ShardId) -> bool) -> Spread {
+        let all = self.keys.iter().cloned().zip(self.values.iter().cloned());
+        let (keys, values) = all.filter(|(key, _)| shards(ShardId::of_key(key))).unzip();
+        Spread { keys, values }
+    }
+}
+
+/// The group's number and the names of its servers, to join it.
+pub fn group(gid: u64) -> Groups {
+    BTreeMap::from([(Gid::new(gid), (0..SERVERS).map(|i| server_name(gid, i)).collect())])
+}
+
+/// A task's result, if it is there before `limit` is over.
+pub fn within<T>(limit: Duration, waits: &labrt::oneshot::Receiver<T>) -> Option<T> {
+    waits.recv_timeout(limit).ok()
+}
+
+/// Runs a task of the test whose end can be waited for.
+pub fn background<T: Send + 'static>(
+    body: impl FnOnce() -> T + Send + 'static,
+) -> labrt::oneshot::Receiver<T> {
+    let (done, waits) = labrt::oneshot::channel();
+    tester::spawn(move || {
+        let _ = done.send(body());
+    });
+    waits
+}
