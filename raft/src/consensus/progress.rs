@@ -25,6 +25,11 @@ pub(super) struct Progress {
     next: Index,
     /// The request whose answer decides how to go on.
     pub(super) outstanding: Option<Outstanding>,
+    /// How far the refusals since `matched` last moved have led back: `next` does not go beyond it
+    /// for another refusal. Requests overtake each other, so a refusal may tell of the follower's
+    /// log as it was refused before, with the first, farthest hint again; following that would
+    /// undo the way back, and on a network that delays most answers it would never be made.
+    retreat: Index,
     /// A refusal of a request with a smaller number is of the time before the last falling back
     /// and says nothing new. Never decreases.
     refusals_from: u64,
@@ -49,6 +54,9 @@ pub(super) struct Outstanding {
     pub(super) is_snapshot: bool,
 }
 
+/// Nothing was refused since `matched` last moved.
+const NO_RETREAT: Index = Index::new(u64::MAX);
+
 impl Progress {
     /// A follower of which nothing is known yet: the guess is that its log equals the leader's.
     pub(super) fn new(leader_last: Index) -> Progress {
@@ -56,6 +64,7 @@ impl Progress {
             matched: Index::ZERO,
             next: leader_last.next(),
             outstanding: None,
+            retreat: NO_RETREAT,
             refusals_from: 0,
             failures: 0,
             heartbeat_due: Time::ZERO,
@@ -91,6 +100,7 @@ impl Progress {
             return false;
         }
         self.matched = index;
+        self.retreat = NO_RETREAT;
         self.next = self.next.max(index.next());
         self.check();
         true
@@ -107,7 +117,8 @@ impl Progress {
     pub(super) fn fall_back(&mut self, hint: Index, prev: Index, next_number: u64) {
         self.outstanding = None;
         self.refusals_from = next_number;
-        self.next = hint.min(prev).max(self.matched.next());
+        self.next = hint.min(prev).min(self.retreat).max(self.matched.next());
+        self.retreat = self.next;
         self.check();
     }
 

@@ -79,6 +79,23 @@ fn a_refusal_from_before_falling_back_is_ignored() {
     assert!(late.messages.is_empty());
 }
 
+/// A heartbeat that overtakes the entries is refused as the first probe was, with the first hint again. The way back that was made
+/// since must not be undone: on a network that delays most answers it would never be made.
+#[test]
+fn a_refusal_never_undoes_the_way_back() {
+    let (mut actor, elected) = Actor::leader(3, &[1, 2, 3, 4]);
+    let second = actor.refused(to(&elected, 1), TooShort { last: ix(3) });
+    assert_eq!(append_in(to(&second, 1)).prev, at(3, 3));
+    let third = actor.refused(to(&second, 1), Conflict { term: term(1), first: ix(1) });
+    assert_eq!(append_in(to(&third, 1)).prev, at(1, 1));
+    let beat = actor.tick_after(HEARTBEAT);
+    let again = actor.refused(to(&beat, 1), TooShort { last: ix(3) });
+    assert_eq!(append_in(to(&again, 1)).prev, at(1, 1));
+    // A success ends the retreat: what is refused after it is news.
+    actor.matched(to(&again, 1));
+    assert_eq!((actor.matched_of(1), actor.next_of(1)), (4, 5));
+}
+
 /// An answer of the term in which this server led before says nothing about this term: the follower
 /// may have lost the entries to another leader in between.
 #[test]
