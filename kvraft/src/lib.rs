@@ -9,11 +9,15 @@
 //!     ▲                                                        │
 //!     └──────────── reply ◀── the store ◀────── apply ────────┘
 //! ```
-//! Gets travel through the log like Puts: a server that has lost touch with the majority cannot answer one from old data.
+//! Gets travel through the log like Puts: a server that has lost touch with the majority cannot answer one from old data. With
+//! [`Reads::ReadIndex`], a leader answers them from its own state once a majority has confirmed that it leads (§8 of the paper).
 //!
 //! Words and rules of keys and values are in [`kvapi`]; what is here is their journey.
 #![forbid(unsafe_code)]
 
 pub mod append;
+mod reads;
 mod servers;
 pub mod versioned;
+
+pub use reads::Reads;

@@ -52,6 +52,6 @@ mod watch;
 pub use apply_msg::ApplyMsg;
 pub use driver::{
     AppendEntries, CorruptState, Error, InstallSnapshot, NotLeader, Options, Proposed, Raft,
-    RequestVote,
+    ReadError, RequestVote,
 };
 pub use types::{Command, Index, ServerId, Term};

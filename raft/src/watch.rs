@@ -11,6 +11,7 @@
 //! | monotonic state | term, commit and applied index of a server never fall |
 //! | acknowledged entries | an entry reported as matched in a term stays in the log for that term |
 //! | saved before shown | a message shows nothing that the disk does not hold (Figure 2, "Updated on stable storage …") |
+//! | reads see what is committed | a confirmed read includes all that any server had committed when it came (§8) |
 //! | snapshot within applied | a snapshot ends at an entry that the service was given (§7) |
 //!
 //! The first breach stops the run ([`labrt::sim::breach`]). Each check costs what the step changed, not what the log is long, so the
@@ -47,6 +48,8 @@ pub(crate) struct Seat {
     last: Index,
     /// The highest index reported to a leader as matched, and in which term.
     acknowledged: (Term, Index),
+    /// Reads that are not confirmed: number, and what was committed anywhere when it came.
+    reads: VecDeque<(u64, Index)>,
     /// The saved header as it was last seen, and what it says.
     header: Vec<u8>,
     saved: (Term, Option<ServerId>, LogPosition),
@@ -191,11 +194,34 @@ impl Watch {
             breach(seat, "snapshot within applied", &detail);
         }
         acknowledge(seat, effects, asked);
+        reads_seen(seat, node, effects, group.committed);
         seat.term = node.term();
         seat.leads = node.is_leader();
         seat.commit = node.commit();
         seat.applied = node.applied();
         seat.last = node.last().index;
+    }
+}
+
+/// A read that is confirmed sees all that was committed when it came, on whatever server.
+fn reads_seen(seat: &mut Seat, node: &Node, effects: &Effects, committed: Index) {
+    if let Some(Ok(number)) = effects.read {
+        seat.reads.push_back((number, committed));
+    }
+    if let Some((up_to, index)) = effects.confirmed {
+        while let Some(&(number, committed)) = seat.reads.front()
+            && number <= up_to
+        {
+            seat.reads.pop_front();
+            if index < committed {
+                let detail =
+                    format!("read {number} sees {index}, but {committed} was committed before it");
+                breach(seat, "reads see what is committed", &detail);
+            }
+        }
+    }
+    if !node.is_leader() {
+        seat.reads.clear();
     }
 }
 

@@ -34,6 +34,21 @@ pub enum SubmitError {
     Encode(String),
 }
 
+/// Why a read without a log entry has no answer.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ReadError {
+    /// Raft cannot confirm the read; what to do depends on why.
+    #[error(transparent)]
+    Raft(#[from] raft::ReadError),
+    /// This server did not execute in time what the read must see: ask another one.
+    #[error("what the read must see was not executed in time: ask another server")]
+    TimedOut,
+    /// This server was killed: ask another one.
+    #[error("this server was shut down: ask another one")]
+    ShutDown,
+}
+
 impl From<labgob::Error> for SubmitError {
     fn from(error: labgob::Error) -> SubmitError {
         SubmitError::Encode(error.to_string())

@@ -51,7 +51,7 @@ use labrt::channel::RecvTimeoutError;
 use labrt::{channel, oneshot};
 use raft::Raft;
 
-pub use error::{Error, SubmitError};
+pub use error::{Error, ReadError, SubmitError};
 pub use leader_hint::{Attempt, LeaderHint};
 pub use state_machine::{RestoreError, StateMachine};
 
@@ -190,6 +190,33 @@ impl<M: StateMachine> Rsm<M> {
         let proposed = shared.raft.propose(command).map_err(|_| SubmitError::WrongLeader)?;
         let outcome = pending.add(proposed.index, proposed.term, id);
         Ok(Waiting { index: proposed.index, id, outcome })
+    }
+
+    /// Looks at the machine without an entry in the log, and sees everything that was executed anywhere before this call (§8 of the
+    /// paper): Raft confirms that this server still leads, then the machine must get to where the log was committed.
+    ///
+    /// Twice `patience` at most: for the confirmation, and for the machine.
+    ///
+    /// # Errors
+    /// [`ReadError::Raft`] with [`raft::ReadError::NothingCommitted`] on a leader that has committed nothing in its term: submit the
+    /// read. After any other error, ask another server.
+    #[track_caller]
+    pub fn read<R>(&self, patience: Duration, look: impl FnOnce(&M) -> R) -> Result<R, ReadError> {
+        let index = self.shared.raft.read_index(patience)?;
+        let reached = {
+            let mut pending = self.shared.pending.lock();
+            if pending.is_closed() {
+                return Err(ReadError::ShutDown);
+            }
+            pending.wait_for(index)
+        };
+        if let Some(reached) = reached {
+            reached.recv_timeout(patience).map_err(|error| match error {
+                RecvTimeoutError::Timeout => ReadError::TimedOut,
+                RecvTimeoutError::Disconnected => ReadError::ShutDown,
+            })?;
+        }
+        Ok(self.with_machine(look))
     }
 
     /// The Raft instance below.

@@ -13,6 +13,10 @@ type Outcome<R> = Result<R, SubmitError>;
 /// The callers that wait on this server, by the index they wait for.
 pub(crate) struct Pending<R> {
     waiters: BTreeMap<Index, Waiter<R>>,
+    /// The last index that was executed, or covered by a snapshot. Never falls.
+    applied: Index,
+    /// Those who wait until an index is executed.
+    readers: BTreeMap<Index, Vec<oneshot::Sender<()>>>,
     /// Set for good when the server goes down.
     closed: bool,
 }
@@ -33,7 +37,12 @@ impl<R> Waiter<R> {
 
 impl<R> Pending<R> {
     pub(crate) fn new() -> Pending<R> {
-        Pending { waiters: BTreeMap::new(), closed: false }
+        Pending {
+            waiters: BTreeMap::new(),
+            applied: Index::ZERO,
+            readers: BTreeMap::new(),
+            closed: false,
+        }
     }
 
     pub(crate) fn is_closed(&self) -> bool {
@@ -56,6 +65,7 @@ impl<R> Pending<R> {
 
     /// The operation `id` was executed at `index`, with this reply: ends the wait at that index, one way or the other.
     pub(crate) fn executed(&mut self, index: Index, id: OperationId, reply: R) {
+        self.reached(index);
         if let Some(waiter) = self.waiters.remove(&index) {
             let mine = waiter.id == id;
             waiter.end(if mine { Ok(reply) } else { Err(SubmitError::WrongLeader) });
@@ -71,10 +81,32 @@ impl<R> Pending<R> {
 
     /// A snapshot covers everything up to `index`: what was executed there will not be told.
     pub(crate) fn covered(&mut self, index: Index) {
+        self.reached(index);
         let later = self.waiters.split_off(&index.next());
         for (_, waiter) in std::mem::replace(&mut self.waiters, later) {
             waiter.end(Err(SubmitError::WrongLeader));
         }
+    }
+
+    fn reached(&mut self, index: Index) {
+        self.applied = self.applied.max(index);
+        while let Some(first) = self.readers.first_entry()
+            && *first.key() <= self.applied
+        {
+            for reader in first.remove() {
+                let _ = reader.send(()); // a reader may have lost patience
+            }
+        }
+    }
+
+    /// Something to wait for until `index` is executed; `None` if it is.
+    pub(crate) fn wait_for(&mut self, index: Index) -> Option<oneshot::Receiver<()>> {
+        if index <= self.applied {
+            return None;
+        }
+        let (reader, reached) = oneshot::channel();
+        self.readers.entry(index).or_default().push(reader);
+        Some(reached)
     }
 
     /// This server has learned of `term`: whatever was proposed before it may have been overwritten.
@@ -87,6 +119,7 @@ impl<R> Pending<R> {
     /// The server goes down.
     pub(crate) fn close(&mut self) {
         self.closed = true;
+        self.readers.clear();
         for (_, waiter) in std::mem::take(&mut self.waiters) {
             waiter.end(Err(SubmitError::ShutDown));
         }

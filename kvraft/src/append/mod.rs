@@ -18,7 +18,7 @@
 //! one before has arrived. [`sessions`](Sessions) tells when a client's number may be forgotten, and why a late copy is refused then.
 //!
 //! A Get changes nothing and may be executed as often as it likes. By default it travels through the log like a write, so that
-//! a server that has lost touch with the majority cannot answer it from old data.
+//! a server that has lost touch with the majority cannot answer it from old data; [`Reads::ReadIndex`](crate::Reads::ReadIndex) spares it the way.
 //!
 //! # Left out on purpose
 //! Several writes at once by one clerk: they queue up in the clerk. Whoever wants them to overlap makes more clerks.

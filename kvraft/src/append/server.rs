@@ -1,7 +1,5 @@
 //! The server: two RPCs, each a submit.
 
-use std::time::Duration;
-
 use kvapi::Error;
 use labrpc::{Method, Service};
 use rsm::Rsm;
@@ -9,6 +7,7 @@ use rsm::Rsm;
 use super::machine::{Machine, Reply, Request};
 use super::messages::{GetArgs, GetReply, PutAppendArgs, PutAppendError, PutAppendReply};
 use super::sessions::{SESSION_WINDOW, Sessions};
+use crate::reads::{PATIENCE, Reads};
 
 /// The RPC `KVServer.Get`.
 #[derive(Debug)]
@@ -32,10 +31,6 @@ impl Method for PutAppend {
     type Reply = PutAppendReply;
 }
 
-/// How long a request may wait to be executed. A leader that is cut off cannot know it; a client that can reach others must not be
-/// kept by it for long. A whole election takes less.
-const PATIENCE: Duration = Duration::from_secs(1);
-
 /// What a server is made of.
 #[derive(Debug)]
 pub struct Options {
@@ -56,6 +51,7 @@ impl Options {
 #[derive(Clone, Debug)]
 pub struct KvServer {
     rsm: Rsm<Machine>,
+    reads: Reads,
 }
 
 impl KvServer {
@@ -66,7 +62,14 @@ impl KvServer {
     pub fn start(options: Options) -> Result<KvServer, rsm::Error> {
         let Options { replica, session_window } = options;
         let machine = Machine::new(Sessions::new(session_window));
-        Ok(KvServer { rsm: Rsm::start(replica, machine)? })
+        Ok(KvServer { rsm: Rsm::start(replica, machine)?, reads: Reads::default() })
+    }
+
+    /// The same server, answering Gets this way.
+    #[must_use]
+    pub fn with_reads(mut self, reads: Reads) -> KvServer {
+        self.reads = reads;
+        self
     }
 
     /// The service to register under the server's name. Raft's own ([`raft::Raft::service`]) must be registered too.
@@ -88,7 +91,13 @@ impl KvServer {
     }
 
     fn get(&self, args: GetArgs) -> GetReply {
-        let outcome = match self.rsm.submit_within(PATIENCE, Request::Get { key: args.key }) {
+        let GetArgs { key } = &args;
+        let reply = self.reads.get(
+            &self.rsm,
+            |machine| Reply::Value(machine.get(key)),
+            || self.rsm.submit_within(PATIENCE, Request::Get { key: key.clone() }),
+        );
+        let outcome = match reply {
             Ok(Reply::Value(value)) => value.ok_or(Error::NoKey),
             Ok(Reply::Write(_)) | Err(_) => Err(Error::WrongLeader),
         };

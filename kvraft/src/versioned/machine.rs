@@ -38,13 +38,23 @@ pub struct Machine {
     store: VersionedStore,
 }
 
+impl Machine {
+    /// A key's value and version.
+    ///
+    /// # Errors
+    /// [`Error::NoKey`] if it is absent.
+    pub fn get(&self, key: &str) -> Result<(String, Version), Error> {
+        self.store.get(key)
+    }
+}
+
 impl StateMachine for Machine {
     type Request = Request;
     type Reply = Reply;
 
     fn do_op(&mut self, request: Request) -> Reply {
         match request {
-            Request::Get { key } => Reply::Get(self.store.get(&key)),
+            Request::Get { key } => Reply::Get(self.get(&key)),
             Request::Put { key, value, version } => Reply::Put(self.store.put(key, value, version)),
         }
     }

@@ -5,6 +5,7 @@ use labrpc::{Method, Service};
 use rsm::Rsm;
 
 use super::machine::{Machine, Reply, Request};
+use crate::reads::Reads;
 
 pub use rsm::Options;
 
@@ -34,6 +35,7 @@ impl Method for Put {
 #[derive(Clone, Debug)]
 pub struct KvServer {
     rsm: Rsm<Machine>,
+    reads: Reads,
 }
 
 impl KvServer {
@@ -42,7 +44,14 @@ impl KvServer {
     /// # Errors
     /// When what was saved cannot be understood.
     pub fn start(options: Options) -> Result<KvServer, rsm::Error> {
-        Ok(KvServer { rsm: Rsm::start(options, Machine::default())? })
+        Ok(KvServer { rsm: Rsm::start(options, Machine::default())?, reads: Reads::default() })
+    }
+
+    /// The same server, answering Gets this way.
+    #[must_use]
+    pub fn with_reads(mut self, reads: Reads) -> KvServer {
+        self.reads = reads;
+        self
     }
 
     /// The service to register under the server's name. Raft's own ([`raft::Raft::service`]) must be registered too.
@@ -64,7 +73,13 @@ impl KvServer {
     }
 
     fn get(&self, args: GetArgs) -> GetReply {
-        let outcome = match self.rsm.submit(Request::Get { key: args.key }) {
+        let GetArgs { key } = &args;
+        let reply = self.reads.get(
+            &self.rsm,
+            |machine| Reply::Get(machine.get(key)),
+            || self.rsm.submit(Request::Get { key: key.clone() }),
+        );
+        let outcome = match reply {
             Ok(Reply::Get(outcome)) => outcome,
             Ok(Reply::Put(_)) | Err(_) => Err(Error::WrongLeader),
         };

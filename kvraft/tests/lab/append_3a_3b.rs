@@ -92,12 +92,6 @@ parts_3a! {
         });
 }
 
-/// In virtual time the end of one call and the beginning of the next can have the same stamp, and a history with such stamps says
-/// that the calls overlap.
-fn moment_passes() {
-    labrt::sleep(Duration::from_millis(1));
-}
-
 fn one_key(test: &AppendTest) {
     const CLIENTS: usize = 5;
     const APPENDS: usize = 10;
@@ -105,13 +99,11 @@ fn one_key(test: &AppendTest) {
     h.cluster().begin("Test: concurrent append to same key, unreliable (3A)");
     let ck = h.make_clerk();
     h.put(&ck, "k", "");
-    moment_passes();
     let theirs = h.clone();
     let clients = h.spawn_clients(CLIENTS, move |me, ck| {
         (0..APPENDS).for_each(|number| theirs.append(ck, "k", &element(me, number)));
     });
     clients.into_iter().for_each(AppendHarness::join);
-    moment_passes();
     let value = h.get(&ck, "k");
     check_concurrent_appends(&value, &[APPENDS; CLIENTS]);
     assert_eq!(value.len(), CLIENTS * APPENDS * element(0, 0).len(), "{value}");

@@ -1,5 +1,9 @@
 //! A cluster of Put/Append/Get servers with a harness over it.
 
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use kvraft::Reads;
 use kvraft::append::{Clerk, KvServer, Options, SESSION_WINDOW};
 use tester::kv::append::{AppendHarness, AppendTest};
 use tester::{Client, Cluster, ClusterOptions, Hosted, Lines, ServerSetup, hosted};
@@ -13,12 +17,19 @@ pub struct Servers {
     pub reliable: bool,
     pub max_raft_state: Option<usize>,
     pub session_window: u64,
+    pub reads: Reads,
 }
 
 impl Servers {
     /// This many on a reliable network, without snapshots.
     pub fn new(servers: usize) -> Servers {
-        Servers { servers, reliable: true, max_raft_state: None, session_window: SESSION_WINDOW }
+        Servers {
+            servers,
+            reliable: true,
+            max_raft_state: None,
+            session_window: SESSION_WINDOW,
+            reads: Reads::Logged,
+        }
     }
 
     /// Those of a test with these parameters.
@@ -34,9 +45,11 @@ impl Servers {
         let options = Options { session_window: self.session_window, ..Options::new(replica) };
         let server =
             KvServer::start(options).unwrap_or_else(|error| panic!("server {me}: {error}"));
+        let server = server.with_reads(self.reads);
         let raft = server.rsm().raft().clone();
         let service = server.service();
         running.rafts.lock().insert(me, raft.clone());
+        running.servers.lock().insert(me, server.clone());
         vec![
             hosted(Some(service), move || server.kill()),
             hosted(Some(raft.service()), move || raft.kill()),
@@ -62,12 +75,31 @@ fn clerk(client: Client, servers: Vec<String>) -> Clerk {
 #[derive(Clone, Default)]
 pub struct Running {
     pub rafts: Rafts,
+    servers: Arc<labrt::Mutex<BTreeMap<usize, KvServer>>>,
 }
 
 impl Running {
     /// The first server that says it leads; server 0 if none does.
     pub fn leader(&self) -> usize {
         self.rafts.lock().iter().find(|(_, raft)| raft.state().1).map_or(0, |(&i, _)| i)
+    }
+
+    /// A server.
+    pub fn server(&self, i: usize) -> KvServer {
+        self.servers.lock()[&i].clone()
+    }
+
+    /// Waits for a leader other than this one, and gives its number.
+    pub fn leader_besides(&self, old: usize) -> usize {
+        for _ in 0..1000 {
+            let others = self.rafts.lock().clone();
+            let leads = |(i, raft): &(usize, raft::Raft)| *i != old && raft.state().1;
+            if let Some((leader, _)) = others.into_iter().find(leads) {
+                return leader;
+            }
+            labrt::sleep(std::time::Duration::from_millis(10));
+        }
+        panic!("no leader besides {old} in ten seconds")
     }
 }
 

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use kvraft::Reads;
 use kvraft::versioned::{Clerk, KvServer, Options};
 use tester::kv::{GenericTest, KvHarness};
 use tester::{Client, Cluster, ClusterOptions, Hosted, ServerSetup, hosted};
@@ -18,10 +19,16 @@ pub fn many_clients(part: &'static str) -> GenericTest {
 /// The Raft instances of a cluster, by server, for tests that must know who leads.
 pub type Rafts = Arc<labrt::Mutex<BTreeMap<usize, raft::Raft>>>;
 
-fn start(setup: ServerSetup, max_raft_state: Option<usize>, rafts: &Rafts) -> Vec<Box<dyn Hosted>> {
+fn start(
+    setup: ServerSetup,
+    max_raft_state: Option<usize>,
+    reads: Reads,
+    rafts: &Rafts,
+) -> Vec<Box<dyn Hosted>> {
     let ServerSetup { ends, me, persister, gid, .. } = setup;
     let options = Options { peers: ends, me, persister, max_raft_state, group: gid };
     let server = KvServer::start(options).unwrap_or_else(|error| panic!("server {me}: {error}"));
+    let server = server.with_reads(reads);
     let raft = server.rsm().raft().clone();
     let service = server.service();
     rafts.lock().insert(me, raft.clone());
@@ -41,13 +48,23 @@ pub fn set_up(test: &GenericTest) -> KvHarness {
     set_up_with_rafts(test).0
 }
 
+/// The same, with servers that answer Gets this way.
+pub fn set_up_with_reads(test: &GenericTest, reads: Reads) -> KvHarness {
+    set_up_servers(test, reads).0
+}
+
 /// The same, for a test that looks at Raft.
 pub fn set_up_with_rafts(test: &GenericTest) -> (KvHarness, Rafts) {
+    set_up_servers(test, Reads::Logged)
+}
+
+fn set_up_servers(test: &GenericTest, reads: Reads) -> (KvHarness, Rafts) {
     let options = ClusterOptions::new(test.servers).reliable(test.reliable);
     let max_raft_state = test.max_raft_state;
     let rafts = Rafts::default();
     let to_starter = Arc::clone(&rafts);
-    let cluster = Cluster::new(options, move |setup| start(setup, max_raft_state, &to_starter));
+    let cluster =
+        Cluster::new(options, move |setup| start(setup, max_raft_state, reads, &to_starter));
     cluster.begin(&test.title());
     (KvHarness::new(cluster, clerk, test.random_keys), rafts)
 }

@@ -5,6 +5,9 @@
 
 mod append_3a_3b;
 mod append_harness;
+mod append_reads;
+mod append_regressions;
+mod append_sessions;
 mod basic_4b;
 mod harness;
 mod partition_4b;

@@ -1,6 +1,7 @@
 //! What a step wants done, in the order to do it.
 
 use super::event::Sent;
+use super::read::ReadRefused;
 use crate::messages::{Reply, Request};
 use crate::types::{Index, LogPosition, ServerId, Snapshot};
 
@@ -32,6 +33,11 @@ pub struct Effects {
     /// Where the command of this step's `Event::Propose` went; `None` when this server does not
     /// lead, and for any other event.
     pub proposed: Option<LogPosition>,
+    /// What became of this step's `Event::Read`: its number, or why not. Numbers count from 1 in each term, and end with the
+    /// leadership: what is not confirmed by then never will be.
+    pub read: Option<Result<u64, ReadRefused>>,
+    /// All reads of this term up to this number may be answered, from a state that includes this index.
+    pub confirmed: Option<(u64, Index)>,
     /// The role this server has taken on in this step, for the log. A candidate that starts over
     /// in a new term is one too.
     pub new_role: Option<super::RoleKind>,

@@ -13,6 +13,9 @@ pub enum Event {
     Tick,
     /// A client wants a command replicated (§5.3). `Effects::proposed` says where it went.
     Propose(Command),
+    /// A client wants to read without a log entry (§8). `Effects::read` says whether that can be, `Effects::confirmed`, in this step
+    /// or a later one, that it may.
+    Read,
     /// Another server asks. `Effects::reply` is the answer.
     Request(Request),
     /// Another server answered.

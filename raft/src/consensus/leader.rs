@@ -16,6 +16,7 @@
 use super::event::SentWhat;
 use super::progress::{Outstanding, Progress};
 use super::quorum::replicated_on_majority;
+use super::read::Reads;
 use super::{Config, Effects, Node, Role};
 use crate::messages::{AppendEntriesArgs, AppendOutcome, InstallSnapshotArgs, Request};
 use crate::timing::Time;
@@ -28,6 +29,8 @@ pub(super) struct Leader {
     pub(super) progress: Vec<Progress>,
     /// When to tell followers of a commit index that nothing has told them yet.
     spread_at: Time,
+    /// Reads that wait for a majority's word.
+    pub(super) reads: Reads,
 }
 
 impl Leader {
@@ -43,7 +46,8 @@ impl Node {
     pub(super) fn become_leader(&mut self, effects: &mut Effects) {
         let last = self.last().index;
         let progress = (0..self.config.servers).map(|_| Progress::new(last)).collect();
-        self.role = Role::Leader(Leader { progress, spread_at: Time::NEVER });
+        self.role =
+            Role::Leader(Leader { progress, spread_at: Time::NEVER, reads: Reads::default() });
         for peer in self.peers() {
             self.send_next(peer, effects);
         }
@@ -198,7 +202,7 @@ impl Node {
     /// Something must be said. While something is outstanding that is not overdue, an empty
     /// AppendEntries that asks about its last entry: if its answer was lost, this one replaces it; if
     /// it was lost itself, this one's refusal tells.
-    fn send_heartbeat(&mut self, peer: ServerId, effects: &mut Effects) {
+    pub(super) fn send_heartbeat(&mut self, peer: ServerId, effects: &mut Effects) {
         let (now, timing) = (self.now, self.config.timing);
         let Some(progress) = self.progress_mut(peer) else { return };
         if let Some(outstanding) = progress.outstanding {
@@ -264,7 +268,7 @@ impl Node {
         number
     }
 
-    fn progress_mut(&mut self, peer: ServerId) -> Option<&mut Progress> {
+    pub(super) fn progress_mut(&mut self, peer: ServerId) -> Option<&mut Progress> {
         match &mut self.role {
             Role::Leader(leader) => leader.progress.get_mut(peer.get()),
             _ => None,

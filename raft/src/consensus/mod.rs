@@ -40,6 +40,7 @@
 //! | §5.3, log matching, backing up by terms | `log`, `progress` |
 //! | §5.3 and §5.4.2, commit | `quorum`, `leader` |
 //! | §7, Figure 13 | `snapshot` |
+//! | §8, read-only operations | `read` |
 //! | Figure 3, properties | `invariants` (one server's share of them) |
 //!
 //! `docs/FIGURE2.md` lists every rule with its function and its test.
@@ -62,11 +63,13 @@ mod leader;
 mod log;
 mod progress;
 mod quorum;
+mod read;
 mod snapshot;
 
 pub use durable::{RestoreError, Saved};
 pub use effects::{Effects, LogWrite, Outgoing, Save};
 pub use event::{Event, Sent};
+pub use read::ReadRefused;
 
 use candidate::Candidate;
 use durable::Durable;
@@ -245,6 +248,7 @@ impl Node {
         match event {
             Event::Tick => self.tick(&mut effects, dice),
             Event::Propose(command) => self.propose(command, &mut effects),
+            Event::Read => self.read(&mut effects),
             Event::Request(request) => self.answer(request, &mut effects, dice),
             Event::Reply { from, sent, reply } => {
                 self.take_reply(from, sent, reply, &mut effects, dice)
@@ -328,9 +332,11 @@ impl Node {
             }
             (SentWhat::Append { prev, last }, Reply::Append(reply)) => {
                 self.take_append_outcome(from, sent.number, prev, last, reply.outcome, effects);
+                self.note_answer(from, sent.number, effects);
             }
             (SentWhat::Snapshot { last }, Reply::Snapshot(_)) => {
                 self.take_match(from, last.index, effects);
+                self.note_answer(from, sent.number, effects);
             }
             // An answer of another kind than the request: no server of ours sends it.
             _ => {}

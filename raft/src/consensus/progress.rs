@@ -39,6 +39,8 @@ pub(super) struct Progress {
     pub(super) heartbeat_due: Time,
     /// The commit index that this follower can have from what was sent. Never decreases.
     pub(super) told_commit: Index,
+    /// One more than the largest `Sent::number` it has answered, for reads. Never decreases.
+    pub(super) answered: u64,
 }
 
 /// A request to a follower that decides how to go on.
@@ -69,6 +71,7 @@ impl Progress {
             failures: 0,
             heartbeat_due: Time::ZERO,
             told_commit: Index::ZERO,
+            answered: 0,
         }
     }
 

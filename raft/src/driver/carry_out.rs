@@ -5,10 +5,10 @@ use std::sync::Arc;
 use labrt::{StoredSnapshot, Write};
 use log::{debug, info, trace};
 
-use super::{Shared, State, dice, peer, persistence};
-use crate::consensus::{Effects, Event, Outgoing, Save};
+use super::{NotLeader, Shared, State, dice, peer, persistence};
+use crate::consensus::{Effects, Event, Outgoing, ReadRefused, Save};
 use crate::messages::Reply;
-use crate::types::{LogPosition, ServerId, Term};
+use crate::types::{Index, LogPosition, ServerId, Term};
 use crate::watch::Asked;
 
 /// What the caller of a step gets of its effects.
@@ -18,6 +18,25 @@ pub(super) struct Outcome {
     pub(super) reply: Option<Reply>,
     /// Where a proposal went.
     pub(super) proposed: Option<LogPosition>,
+    /// What became of a read: its number, or why it is refused.
+    pub(super) read: Option<Result<u64, ReadRefused>>,
+    /// Reads up to this number may be answered, from this index on.
+    pub(super) confirmed: Option<(u64, Index)>,
+}
+
+/// Tells the readers that wait what this step means to them. None outlives the leadership it waited for.
+fn end_reads(state: &mut State, confirmed: Option<(u64, Index)>) {
+    if let Some((up_to, index)) = confirmed {
+        let confirmed = state.reads.partition_point(|(number, _)| *number <= up_to);
+        for (_, reader) in state.reads.drain(..confirmed) {
+            let _ = reader.send(Ok(index)); // a reader may have lost patience
+        }
+    }
+    if !state.node.is_leader() {
+        for (_, reader) in state.reads.drain(..) {
+            let _ = reader.send(Err(NotLeader));
+        }
+    }
 }
 
 impl Shared {
@@ -31,8 +50,17 @@ impl Shared {
             let State { node, seat, .. } = &mut *state;
             watch.check(seat, node, &effects, asked, &self.persister);
         }
-        let Effects { save: _, reply, messages, install, committed, proposed, new_role, .. } =
-            effects;
+        let Effects {
+            save: _,
+            reply,
+            messages,
+            install,
+            committed,
+            proposed,
+            read,
+            confirmed,
+            new_role,
+        } = effects;
         if let Some(role) = new_role {
             info!(target: "raft::election", "{} {} becomes {role:?}", self.me, state.node.term());
         }
@@ -46,7 +74,10 @@ impl Shared {
             self.queue.push(&state.node, install, committed);
         }
         self.wake_others(state, term);
-        Outcome { reply, proposed }
+        if !state.reads.is_empty() {
+            end_reads(state, confirmed);
+        }
+        Outcome { reply, proposed, read, confirmed }
     }
 
     /// What must be durable becomes durable: the snapshot first, then the header together with the log. A crash between the two

@@ -23,15 +23,17 @@ mod peer;
 mod persistence;
 mod ticker;
 
+use std::collections::VecDeque;
 use std::fmt;
 use std::sync::Arc;
+use std::time::Duration;
 
 use labrpc::{ClientEnd, Service};
-use labrt::channel::Sender;
-use labrt::{Condvar, Instant, Persister};
+use labrt::channel::{RecvTimeoutError, Sender};
+use labrt::{Condvar, Instant, Persister, oneshot};
 
 use crate::apply_msg::ApplyMsg;
-use crate::consensus::{Config, Event, Node};
+use crate::consensus::{Config, Event, Node, ReadRefused};
 use crate::timing::{TICK, Time};
 use crate::types::{Command, Index, ServerId, Term};
 use crate::watch::{Seat, Watch};
@@ -86,6 +88,21 @@ pub struct Proposed {
 #[error("this server is not the leader: ask another one")]
 pub struct NotLeader;
 
+/// Why a read without a log entry cannot be answered here and now.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ReadError {
+    /// This server does not lead, has stopped leading, or was killed: ask another one.
+    #[error("this server is not the leader: ask another one")]
+    NotLeader,
+    /// This leader has committed nothing in its term, so it may not know of everything that is committed: read through the log.
+    #[error("the leader has committed nothing in its term yet: read through the log")]
+    NothingCommitted,
+    /// No majority has confirmed in time that this server leads: ask another one.
+    #[error("no majority has confirmed the leader in time: ask another server")]
+    TimedOut,
+}
+
 /// One Raft server. Clones are handles to the same one.
 #[derive(Clone)]
 pub struct Raft {
@@ -119,6 +136,8 @@ struct State {
     ticker_wakes: Time,
     /// Tasks that wait for a newer term.
     awaiting_term: usize,
+    /// Reads of this leadership that are not confirmed, in the order of their numbers.
+    reads: VecDeque<(u64, oneshot::Sender<Result<Index, NotLeader>>)>,
     /// Where records are put together.
     scratch: Vec<u8>,
 }
@@ -157,6 +176,7 @@ impl Raft {
                 killed: false,
                 ticker_wakes: Time::ZERO,
                 awaiting_term: 0,
+                reads: VecDeque::new(),
                 scratch: Vec::new(),
             }),
             tick_earlier: Condvar::new(),
@@ -185,6 +205,42 @@ impl Raft {
         let outcome = self.shared.step(&mut state, Event::Propose(command.into()));
         let at = outcome.proposed.ok_or(NotLeader)?;
         Ok(Proposed { index: at.index, term: at.term })
+    }
+
+    /// Prepares a read without a log entry (§8): waits until a majority has confirmed that this server still leads, and returns the
+    /// index that the service's state must include before it answers. What was committed by anybody before this call is then seen.
+    ///
+    /// # Errors
+    /// [`ReadError`]: ask another server, or send the read through the log.
+    #[track_caller]
+    pub fn read_index(&self, patience: Duration) -> Result<Index, ReadError> {
+        let confirmed = {
+            let mut state = self.shared.state.lock();
+            if state.killed {
+                return Err(ReadError::NotLeader);
+            }
+            let outcome = self.shared.step(&mut state, Event::Read);
+            let number = match outcome.read {
+                Some(Ok(number)) => number,
+                Some(Err(ReadRefused::NothingCommitted)) => {
+                    return Err(ReadError::NothingCommitted);
+                }
+                Some(Err(ReadRefused::NotLeader)) | None => return Err(ReadError::NotLeader),
+            };
+            if let Some((up_to, index)) = outcome.confirmed
+                && number <= up_to
+            {
+                return Ok(index);
+            }
+            let (reader, confirmed) = oneshot::channel();
+            state.reads.push_back((number, reader));
+            confirmed
+        };
+        match confirmed.recv_timeout(patience) {
+            Ok(Ok(index)) => Ok(index),
+            Ok(Err(NotLeader)) | Err(RecvTimeoutError::Disconnected) => Err(ReadError::NotLeader),
+            Err(RecvTimeoutError::Timeout) => Err(ReadError::TimedOut),
+        }
     }
 
     /// The current term, and whether this server believes to lead.
@@ -230,7 +286,11 @@ impl Raft {
 
     /// Stops the server: it sends nothing more, saves nothing more, and its apply channel closes.
     pub fn kill(&self) {
-        self.shared.state.lock().killed = true;
+        {
+            let mut state = self.shared.state.lock();
+            state.killed = true;
+            state.reads.clear();
+        }
         self.shared.tick_earlier.notify_all();
         self.shared.term_grew.notify_all();
         self.shared.queue.close();

@@ -21,12 +21,14 @@ fn source(file: &str) -> Option<&'static str> {
         "leader.rs" => "../../src/consensus/leader.rs",
         "progress.rs" => "../../src/consensus/progress.rs",
         "quorum.rs" => "../../src/consensus/quorum.rs",
+        "read.rs" => "../../src/consensus/read.rs",
         "snapshot.rs" => "../../src/consensus/snapshot.rs",
         "invariants.rs" => "../../src/consensus/invariants.rs",
         "all_servers" => "all_servers.rs",
         "followers" => "followers.rs",
         "candidates" => "candidates.rs",
         "leaders" => "leaders.rs",
+        "reads" => "reads.rs",
         "replies" => "replies.rs",
         "request_vote" => "request_vote.rs",
         "append_entries" => "append_entries.rs",
@@ -83,6 +85,7 @@ fn every_test_is_named_in_the_table() {
         "install_snapshot",
         "restart",
         "figure_8",
+        "reads",
     ];
     let mut missing = Vec::new();
     for file in files {

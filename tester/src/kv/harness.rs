@@ -57,7 +57,7 @@ pub struct KvHarness {
 impl KvHarness {
     /// A harness over this cluster. With `random_keys`, clients spread over many keys.
     pub fn new(cluster: Cluster, maker: impl ClerkMaker, random_keys: bool) -> KvHarness {
-        let recorder = Recorder::new(cluster, judge_history);
+        let recorder = Recorder::new(cluster, OpLog::new(), judge_history);
         KvHarness { recorder, maker: Arc::new(maker), random_keys }
     }
 

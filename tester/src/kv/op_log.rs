@@ -5,6 +5,7 @@
 use std::io::{self, BufRead as _, BufReader, BufWriter, Write as _};
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
 use kvapi::{Error, Version};
 use labrt::Instant;
@@ -91,11 +92,33 @@ pub struct OpLog {
     books: Mutex<Books>,
 }
 
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct Books {
     ops: Vec<Op>,
     returns: usize,
     clients: i64,
+    /// Whether no two stamps are equal.
+    strict: bool,
+    /// The last stamp given.
+    last: Instant,
+}
+
+impl Default for Books {
+    fn default() -> Books {
+        let last = Instant::from_nanos(0);
+        Books { ops: Vec::new(), returns: 0, clients: 0, strict: false, last }
+    }
+}
+
+impl Books {
+    fn stamp(&mut self) -> Instant {
+        let mut now = labrt::now();
+        if self.strict {
+            now = now.max(self.last + Duration::from_nanos(1));
+            self.last = now;
+        }
+        now
+    }
 }
 
 /// An operation that was called and has not returned.
@@ -109,6 +132,13 @@ impl OpLog {
         OpLog::default()
     }
 
+    /// An empty history whose stamps are in the order of its entries, no two equal: a nanosecond is added where the clock stands. Equal
+    /// stamps would say that one call's end and the next one's beginning overlap, which virtual time makes common.
+    pub(crate) fn strict() -> OpLog {
+        let books = Books { strict: true, ..Books::default() };
+        OpLog { books: Mutex::new(books) }
+    }
+
     /// A client number nobody has.
     pub(crate) fn new_client(&self) -> i64 {
         let mut books = self.books.lock();
@@ -117,15 +147,15 @@ impl OpLog {
     }
 
     pub(crate) fn call(&self, client: i64, request: Request) -> Open {
-        let call = labrt::now();
         let mut books = self.books.lock();
+        let call = books.stamp();
         books.ops.push(Op { client, request, call, returned: None });
         Open(books.ops.len() - 1)
     }
 
     pub(crate) fn finish(&self, open: Open, answer: Answer) {
-        let now = labrt::now();
         let mut books = self.books.lock();
+        let now = books.stamp();
         books.returns += 1;
         books.ops[open.0].returned = Some((now, answer));
     }

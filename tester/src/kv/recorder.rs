@@ -55,8 +55,8 @@ pub(super) struct Recorder {
 }
 
 impl Recorder {
-    pub(super) fn new(cluster: Cluster, judge: fn(&[Op]) -> Legality) -> Recorder {
-        let log = Arc::new(OpLog::new());
+    pub(super) fn new(cluster: Cluster, log: OpLog, judge: fn(&[Op]) -> Legality) -> Recorder {
+        let log = Arc::new(log);
         current().books(|books| books.histories.push(Arc::clone(&log)));
         Recorder { cluster, log, judge, judged: Arc::new(AtomicUsize::new(0)) }
     }

@@ -1,0 +1,164 @@
+//! Sessions end, in log order, and what they sent is refused afterwards.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use kvraft::append::{
+    Change, Machine, PutAppend, PutAppendArgs, PutAppendError, Reply, Request, SessionId, Stamp,
+    Write,
+};
+use rsm::StateMachine as _;
+use tester::kv::ELECTION_TIMEOUT;
+use tester::kv::append::{AppendHarness, element};
+use tester::lab_test;
+
+use crate::append_harness::Servers;
+
+fn append(session: u64, opened: Stamp, number: u64, key: &str, value: &str) -> PutAppendArgs {
+    let write = Write { session: SessionId::new(session), opened, number };
+    PutAppendArgs { write, key: key.to_owned(), change: Change::Append(value.to_owned()) }
+}
+
+/// A request that was executed comes again when its session has ended: it is refused by every leader, with and without snapshots, and
+/// all servers remember the same sessions. Clients that live on notice nothing.
+#[test]
+fn a_late_duplicate_of_an_ended_session_is_refused() {
+    for max_raft_state in [None, Some(1)] {
+        lab_test!(move || {
+            const WINDOW: u64 = 20;
+            let (h, running) =
+                Servers { max_raft_state, session_window: WINDOW, ..Servers::new(3) }.set_up();
+            let group = h.cluster().group(0);
+            h.cluster().begin("Test: a late duplicate of an ended session");
+            let ck = h.make_clerk();
+            let idle = h.make_clerk();
+            h.append(&idle, "idle", "a");
+            h.append(&ck, "k", "");
+            let send = |args: &PutAppendArgs| {
+                // To all of them: one leads.
+                let client = h.cluster().make_client();
+                let answers = (0..3).map(|i| client.call::<PutAppend>(group.server_name(i), args));
+                let outcome =
+                    |reply: Result<kvraft::append::PutAppendReply, _>| Some(reply.ok()?.outcome);
+                let decided: Vec<_> = answers
+                    .filter_map(outcome)
+                    .filter(|outcome| *outcome != Err(PutAppendError::WrongLeader))
+                    .collect();
+                assert_eq!(decided.len(), 1, "{decided:?}");
+                decided[0]
+            };
+            let late = append(77, Stamp::ZERO, 1, "late", "once");
+            assert_eq!(send(&late), Ok(()));
+            assert_eq!(send(&late), Ok(()), "a repetition while the session lives");
+            for number in 0..2 * WINDOW {
+                h.append(&ck, "k", &number.to_string());
+            }
+            assert!(matches!(send(&late), Err(PutAppendError::SessionEnded { .. })));
+            // After a restart the rule is still the same.
+            group.shutdown();
+            group.start_servers();
+            h.append(&ck, "k", "!");
+            assert!(matches!(send(&late), Err(PutAppendError::SessionEnded { .. })));
+            // Not recorded, as what was sent by hand is not.
+            assert_eq!(ck.bare().get("late"), "once");
+            // A client that was silent for as long opens another session, and its caller notices nothing.
+            h.check(&idle, "idle", "a"); // finds the leader, so that the append is sent once
+            h.append(&idle, "idle", "b");
+            h.check(&idle, "idle", "ab");
+            labrt::sleep(ELECTION_TIMEOUT);
+            let sessions =
+                |i| running.server(i).rsm().with_machine(|machine| machine.sessions().clone());
+            assert_eq!(sessions(0), sessions(1));
+            assert_eq!(sessions(0), sessions(2));
+            assert!(sessions(0).len() as u64 <= 2 * WINDOW);
+            h.cleanup();
+        });
+    }
+}
+
+/// Clients come and go all the time, over a lossy network with restarts, and sessions end among them: each append is executed once, or,
+/// when the clerk cannot tell, at most once.
+#[test]
+fn appends_are_executed_once_while_sessions_end() {
+    lab_test!(|| {
+        const CLIENTS: usize = 5;
+        let (h, _) = Servers {
+            reliable: false,
+            max_raft_state: Some(500),
+            session_window: 3,
+            ..Servers::new(3)
+        }
+        .set_up();
+        let group = h.cluster().group(0);
+        h.cluster().begin("Test: sessions end while clients append");
+        // Not recorded: the check below is exact, while a history with so many uncertain writes explains too much.
+        let clients = h.spawn_clients(CLIENTS, move |me, ck| {
+            let mut maybe = Vec::new();
+            for number in 0..20 {
+                if ck.bare().append(&me.to_string(), &element(me, number)).is_err() {
+                    maybe.push(number);
+                }
+                labrt::sleep(Duration::from_millis(labrt::random_range(0..200)));
+            }
+            maybe
+        });
+        labrt::sleep(Duration::from_secs(1));
+        group.shutdown();
+        group.start_servers();
+        let ck = h.make_clerk();
+        for (me, client) in clients.into_iter().enumerate() {
+            let maybe = AppendHarness::join(client);
+            let value = ck.bare().get(&me.to_string());
+            for number in 0..20 {
+                let times = value.matches(&element(me, number)).count();
+                let fine = times == 1 || (times == 0 && maybe.contains(&number));
+                assert!(fine, "{} is there {times} times in {value}", element(me, number));
+            }
+        }
+        h.cleanup();
+    });
+}
+
+/// A million clients make one Put each and are never heard of again: what is remembered of them stays small, in memory and in
+/// the snapshot.
+#[test]
+fn a_million_idle_clients_leave_little_behind() {
+    const CLIENTS: u64 = 1_000_000;
+    const BAR: usize = 64 << 20;
+    let mut machine = Machine::default();
+    let mut opened = Stamp::ZERO;
+    let before = resident_bytes();
+    let mut largest = 0;
+    for client in 0..CLIENTS {
+        // Spread over all numbers, as random ones are.
+        let session = client.wrapping_mul(0x9e37_79b9_7f4a_7c15);
+        let mut put = append(session, opened, 1, "k", "v");
+        put.change = Change::Put("v".to_owned());
+        let reply = machine.do_op(Request::Write(put.clone()));
+        if let Reply::Write(Err(PutAppendError::SessionEnded { now })) = reply {
+            opened = now;
+            put.write.opened = opened;
+            assert_eq!(machine.do_op(Request::Write(put)), Reply::Write(Ok(())));
+        }
+        largest = largest.max(machine.sessions().len());
+    }
+    let snapshot = machine.snapshot().len();
+    println!(
+        "sessions: at most {largest}, now {}; snapshot {snapshot} bytes",
+        machine.sessions().len()
+    );
+    assert!(snapshot < BAR);
+    assert!(largest as u64 <= 2 * kvraft::append::SESSION_WINDOW);
+    if let (Some(before), Some(after)) = (before, resident_bytes()) {
+        println!("resident: {} KiB more", after.saturating_sub(before) >> 10);
+        // Other tests of this process may take memory meanwhile; what they take is not counted against the bar when it fits.
+        assert!(after.saturating_sub(before) < BAR || largest * 128 < BAR);
+    }
+    assert_eq!(machine.get("k"), Some(Arc::new("v".to_owned())));
+}
+
+/// Bytes of this process in memory, where the system tells.
+fn resident_bytes() -> Option<usize> {
+    let statm = std::fs::read_to_string("/proc/self/statm").ok()?;
+    Some(statm.split_whitespace().nth(1)?.parse::<usize>().ok()? * 4096)
+}

@@ -1,0 +1,107 @@
+//! Reads without log entries (§8, last paragraph).
+//!
+//! A leader that answered a read from its own state at once could be wrong in two ways, and each has its remedy:
+//!
+//! ```text
+//!   it does not know yet what is committed     no read before an entry of its own term is committed; until then its commit
+//!   (a new leader)                             index may be behind its predecessor's
+//!   it does not know that it was deposed       a majority answers, in its term, requests that were sent after the read came:
+//!   (one that was cut off)                     at that moment no later leader can have committed anything
+//! ```
+//! The read is then to be answered from a state that includes the commit index noted when the requests were sent.
+//!
+//! Reads that come while a majority is being asked wait together for the next round, so that their number does not change the
+//! number of messages. Any request of this leader's counts, whatever it is for and whatever the answer says, if it was sent in the
+//! round: an answer in this term says that its sender knows of no later one.
+
+use super::quorum::majority;
+use super::{Effects, Node, Role};
+use crate::types::{Index, ServerId};
+
+/// What a leader knows of reads. Only meaningful within its term.
+#[derive(Debug, Default)]
+pub(super) struct Reads {
+    /// Reads that came so far; the last one's number.
+    asked: u64,
+    /// The majority that is being asked.
+    round: Option<Round>,
+}
+
+/// A question to a majority: am I still the leader?
+#[derive(Clone, Copy, Debug)]
+struct Round {
+    /// Answers to this request and later ones count.
+    first_number: u64,
+    /// The last read that came before it.
+    up_to: u64,
+    /// The commit index at its beginning.
+    index: Index,
+}
+
+/// Why a read cannot be answered without a log entry.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
+pub enum ReadRefused {
+    /// This server does not lead: ask another one.
+    #[error("this server is not the leader: ask another one")]
+    NotLeader,
+    /// This leader has committed nothing in its term, so it may not know of everything that is committed: send the read through the
+    /// log, which also ends this state.
+    #[error("the leader has committed nothing in its term yet: read through the log")]
+    NothingCommitted,
+}
+
+impl Node {
+    /// Takes a read: gives it a number, and asks a majority unless one is being asked.
+    pub(super) fn read(&mut self, effects: &mut Effects) {
+        let known = self.term_at(self.commit) == Some(self.term());
+        let Role::Leader(leader) = &mut self.role else {
+            effects.read = Some(Err(ReadRefused::NotLeader));
+            return;
+        };
+        if !known {
+            effects.read = Some(Err(ReadRefused::NothingCommitted));
+            return;
+        }
+        leader.reads.asked += 1;
+        effects.read = Some(Ok(leader.reads.asked));
+        if leader.reads.round.is_none() {
+            self.start_round(effects);
+        }
+    }
+
+    /// A follower has answered, in this term, what was sent to it as this number.
+    pub(super) fn note_answer(&mut self, from: ServerId, number: u64, effects: &mut Effects) {
+        let Some(progress) = self.progress_mut(from) else { return };
+        progress.answered = progress.answered.max(number + 1);
+        self.finish_round(effects);
+    }
+
+    fn start_round(&mut self, effects: &mut Effects) {
+        let (first_number, index) = (self.next_number, self.commit);
+        let Role::Leader(leader) = &mut self.role else { return };
+        leader.reads.round = Some(Round { first_number, up_to: leader.reads.asked, index });
+        for peer in self.peers() {
+            // One that cannot be reached hears heartbeats, which count as well.
+            if self.progress_mut(peer).is_some_and(|progress| progress.failures < 2) {
+                self.send_heartbeat(peer, effects);
+            }
+        }
+        self.finish_round(effects);
+    }
+
+    fn finish_round(&mut self, effects: &mut Effects) {
+        let (me, servers) = (self.config.id, self.config.servers);
+        let Role::Leader(leader) = &mut self.role else { return };
+        let Some(Round { first_number, up_to, index }) = leader.reads.round else { return };
+        let others = leader.progress.iter().enumerate().filter(|(id, _)| *id != me.get());
+        let answered = others.filter(|(_, progress)| progress.answered > first_number).count();
+        if answered + 1 < majority(servers) {
+            return;
+        }
+        leader.reads.round = None;
+        effects.confirmed = Some((up_to, index));
+        if leader.reads.asked > up_to {
+            self.start_round(effects);
+        }
+    }
+}
