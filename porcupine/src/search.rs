@@ -690,10 +690,10 @@ impl<'h, M: Model, const N: usize> Search<'h, M, N> {
         if self.trace.is_none() {
             return Vec::new();
         }
-        // More than a screen of them helps nobody.
-        const MOST: usize = 256;
+        // More than a screen of them helps nobody, and long ones are large.
+        let most = (4_000_000 / self.timeline.operations.len().max(1)).clamp(4, 256);
         let ways: Vec<Vec<u32>> =
-            self.work.list.iter().take(MOST).map(|kept| self.way(kept.trace)).collect();
+            self.work.list.iter().take(most).map(|kept| self.way(kept.trace)).collect();
         let longest = |wanted: &dyn Fn(&[u32]) -> bool| {
             (0..ways.len())
                 .filter(|way| wanted(&ways[*way]))

@@ -102,3 +102,27 @@ fn a_long_history_is_no_problem() {
     let stuck = report.first_illegal().unwrap().stuck.unwrap();
     assert!(stuck.operation.abs_diff(middle) < 20, "{stuck:?}");
 }
+
+/// Simulated tasks have small stacks. Nothing here recurses, however wide or long a history is.
+#[test]
+fn a_small_stack_is_enough() {
+    use register::{Input, Output, Register};
+    let check = || {
+        let mut history: Vec<_> = (0..1100)
+            .map(|client| Operation::pending(client, 0, Input::Write(client % 7)))
+            .collect();
+        for time in 0..20 {
+            history.push(Operation::new(
+                -1,
+                2 * time + 1,
+                Input::Write(-1),
+                2 * time + 2,
+                Output::Done,
+            ));
+        }
+        history.push(Operation::new(-1, 5000, Input::Read, 5001, Output::Value(Some(-2))));
+        check_operations_verbose(&Register::new(), &history, &Options::default()).unwrap().verdict()
+    };
+    let thread = std::thread::Builder::new().stack_size(128 << 10).spawn(check).unwrap();
+    assert_eq!(thread.join().unwrap(), Verdict::Illegal);
+}
