@@ -24,6 +24,8 @@ const PATIENCE: Duration = Duration::from_millis(500);
 const SWEEP_PATIENCE: Duration = Duration::from_secs(2);
 /// The same for a group that has left: it is usually shut down.
 const LAST_SWEEP_PATIENCE: Duration = Duration::from_millis(500);
+/// Configurations during which a group that has left, and does not answer, is asked again.
+const SWEEPS_AFTER_LEAVING: u64 = 4;
 
 /// A client that stores and changes the configuration. Any number may be at work at once; [`query`](ShardController::query) may be
 /// called by many tasks.
@@ -239,7 +241,7 @@ impl ShardController {
     }
 
     /// Steps 5 and 6: has groups delete what they no longer serve. A group that does not answer keeps its entry in the record for
-    /// the next time, unless it has left.
+    /// the next time, or for some times if it has left: should it come again after that, [`Record::complete`] makes a new one.
     fn sweep(&self, record: Record) -> Result<(), ControllerError> {
         if record.garbage.is_empty() {
             return Ok(());
@@ -252,11 +254,14 @@ impl ShardController {
             if !deleted {
                 silent.push(garbage.gid);
             }
-            if deleted || has_left {
+            let age = record.current.num().get().saturating_sub(garbage.num.get());
+            if deleted || (has_left && age >= SWEEPS_AFTER_LEAVING) {
                 done.push(garbage);
             }
         }
-        self.update(|record| record.swept(&done))?;
+        if !done.is_empty() {
+            self.update(|record| record.swept(&done))?;
+        }
         Ok(())
     }
 

@@ -24,13 +24,13 @@ pub(crate) struct Record {
     pub(crate) garbage: Vec<Garbage>,
 }
 
-/// Shards that moved away from a group.
+/// Shards that a group may hold a copy of and does not serve.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub(crate) struct Garbage {
     pub(crate) gid: Gid,
     pub(crate) servers: Vec<String>,
     pub(crate) shards: Vec<ShardId>,
-    /// The configuration that moved them.
+    /// A configuration that gives them to others. What the group has frozen up to there can go.
     pub(crate) num: ConfigNum,
 }
 
@@ -61,16 +61,21 @@ impl Record {
             return None;
         }
         let mut garbage = self.garbage.clone();
-        for (gid, servers) in self.current.groups() {
-            let moves = moves(&self.current, new).filter(|step| step.from == *gid);
-            let shards: Vec<ShardId> = moves.map(|step| step.shard).collect();
+        let mut add = |gid: Gid, servers: &Vec<String>, shards: Vec<ShardId>| {
             if !shards.is_empty() {
-                garbage.push(Garbage {
-                    gid: *gid,
-                    servers: servers.clone(),
-                    shards,
-                    num: new.num(),
-                });
+                let servers = servers.clone();
+                garbage.push(Garbage { gid, servers, shards, num: new.num() });
+            }
+        };
+        for (gid, servers) in self.current.groups() {
+            let gone = moves(&self.current, new).filter(|step| step.from == *gid);
+            add(*gid, servers, gone.map(|step| step.shard).collect());
+        }
+        for (gid, servers) in new.groups() {
+            if !self.current.groups().contains_key(gid) {
+                // It may have been here before and left without an answer to the last Delete.
+                let others = ShardId::all().filter(|shard| new.gid_of(*shard) != *gid);
+                add(*gid, servers, others.collect());
             }
         }
         Some(Record { current: new.clone(), next: None, garbage })

@@ -5,7 +5,7 @@ use std::time::Duration;
 use shardkv::Change;
 use tester::lab_test;
 
-use crate::harness::{Sharded, Spread};
+use crate::harness::{KEYS, Sharded, Spread};
 
 /// Bytes of all keys and values.
 fn size(spread: &Spread) -> usize {
@@ -31,6 +31,26 @@ fn moved_data_is_freed_5b() {
         assert_eq!(s.data_bytes(1), [0; 3], "group 1 has left");
         assert_eq!(s.data_bytes(gid), [size(&spread); 3]);
         s.check_all(&ck, &spread);
+        s.finish();
+    });
+}
+
+/// The disk follows although nobody writes any more: what has moved is not in the old group's snapshot.
+#[test]
+fn moved_data_leaves_the_disk_5b() {
+    lab_test!(|| {
+        const MAX_RAFT_STATE: usize = 10_000;
+        const VALUE: usize = 1000;
+        let s =
+            Sharded::new("Test (5B): moved data leaves the disk ...", true, Some(MAX_RAFT_STATE));
+        let ck = s.kv.make_clerk();
+        s.kv.spread_puts_size(&ck, KEYS, VALUE);
+        let gid = s.new_gid();
+        assert!(s.join_groups(&s.sck, &[gid]));
+        assert_eq!(s.leave(&s.sck, 1), Change::Done);
+        labrt::sleep(Duration::from_millis(200)); // the followers, too
+        let disk = s.kv.cluster().group(1).snapshot_size();
+        assert!(disk < MAX_RAFT_STATE, "group 1 has left and keeps a snapshot of {disk} bytes");
         s.finish();
     });
 }

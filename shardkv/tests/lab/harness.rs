@@ -64,7 +64,16 @@ fn start(
 
 impl Sharded {
     /// A kvsrv and no group. Prints the first line.
-    pub fn bare(title: &str, reliable: bool, max_raft_state: Option<usize>) -> Sharded {
+    pub fn bare(title: &str, reliable: bool) -> Sharded {
+        Sharded::set_up(title, reliable, None, false)
+    }
+
+    fn set_up(
+        title: &str,
+        reliable: bool,
+        max_raft_state: Option<usize>,
+        random_keys: bool,
+    ) -> Sharded {
         let options = ClusterOptions::new(1).reliable(reliable);
         let cluster = Cluster::new(options, |_setup| {
             vec![hosted(Some(kvsrv::KvServer::new().service()), || {})]
@@ -72,7 +81,7 @@ impl Sharded {
         cluster.begin(title);
         let clerk =
             |client: Client, servers: Vec<String>| ShardClerk::new(connect(&client), &servers[0]);
-        let kv = KvHarness::new(cluster.clone(), clerk, false);
+        let kv = KvHarness::new(cluster.clone(), clerk, random_keys);
         let sck = ShardController::new(connect(&cluster.make_client()), STORE);
         let (servers, next_gid) = (Servers::default(), Arc::new(labrt::Mutex::new(2)));
         Sharded { kv, sck, servers, max_raft_state, next_gid, starts: Arc::default() }
@@ -80,12 +89,20 @@ impl Sharded {
 
     /// A kvsrv, and group 1 with all shards.
     pub fn new(title: &str, reliable: bool, max_raft_state: Option<usize>) -> Sharded {
-        let sharded = Sharded::bare(title, reliable, max_raft_state);
-        sharded.start_group(1);
+        Sharded::set_up(title, reliable, max_raft_state, false).with_first_group()
+    }
+
+    /// The same, with clients that spread over all keys.
+    pub fn with_random_keys(title: &str, reliable: bool, max_raft_state: Option<usize>) -> Sharded {
+        Sharded::set_up(title, reliable, max_raft_state, true).with_first_group()
+    }
+
+    fn with_first_group(self) -> Sharded {
+        self.start_group(1);
         let mut config = ShardConfig::new();
         config.join_balance(group(1)).unwrap();
-        sharded.sck.init_config(&config).unwrap();
-        sharded
+        self.sck.init_config(&config).unwrap();
+        self
     }
 
     // ---- groups -------------------------------------------------------------------------------------------------------

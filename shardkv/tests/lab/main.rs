@@ -3,6 +3,7 @@
 
 mod clerks_5a;
 mod controllers_5c;
+mod faults_5c;
 mod freed_5b;
 mod harness;
 mod join_leave_5a;

@@ -9,7 +9,7 @@ use crate::harness::{Sharded, group};
 #[test]
 fn first_configuration_5a() {
     lab_test!(|| {
-        let s = Sharded::bare("Test (5A): first configuration ...", true, None);
+        let s = Sharded::bare("Test (5A): first configuration ...", true);
         assert_eq!(s.sck.query(), Err(ControllerError::NotInitialised));
         assert_eq!(s.sck.init_controller(), Err(ControllerError::NotInitialised));
         let mut config = ShardConfig::new();

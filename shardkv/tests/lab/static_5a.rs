@@ -11,7 +11,7 @@ use crate::harness::Sharded;
 #[test]
 fn init_query_5a() {
     lab_test!(|| {
-        let s = Sharded::bare("Test (5A): Init and Query ...", true, None);
+        let s = Sharded::bare("Test (5A): Init and Query ...", true);
         let mut config = ShardConfig::new();
         config.join_balance(BTreeMap::from([(Gid::FIRST, vec!["xxx".to_owned()])])).unwrap();
         s.sck.init_config(&config).unwrap();
