@@ -12,31 +12,42 @@ use porcupine::{
 };
 
 /// The page after its scripts ran, and what the console said. `None` without a browser.
+///
+/// A browser that dies or hands out nothing has said nothing about the page, so it is started again, twice at most.
 fn browse(name: &str, page: &str, fragment: &str) -> Option<(String, String)> {
     let browser = std::env::var("CHROMIUM").unwrap_or_else(|_| "chromium".into());
     let path = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
     fs::write(&path, page).expect("it can be written");
     let profile = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("{name}-profile"));
-    let output = Command::new(&browser)
-        .args(["--headless=new", "--no-sandbox", "--disable-gpu", "--window-size=1400,700"])
-        .args(["--virtual-time-budget=4000", "--enable-logging=stderr", "--dump-dom"])
-        .arg(format!("--user-data-dir={}", profile.display()))
-        .arg(format!("file://{}#{fragment}", path.display()))
-        .output();
-    match output {
-        Ok(output) => {
-            let console: Vec<_> = String::from_utf8_lossy(&output.stderr)
-                .lines()
-                .filter(|line| line.contains("CONSOLE"))
-                .map(str::to_owned)
-                .collect();
-            Some((String::from_utf8_lossy(&output.stdout).into_owned(), console.join("\n")))
+    let mut failures = String::new();
+    for _ in 0..3 {
+        let output = Command::new(&browser)
+            .args(["--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage"])
+            .args(["--no-first-run", "--disable-background-networking", "--disable-sync"])
+            .args(["--disable-component-update", "--window-size=1400,700"])
+            .args(["--virtual-time-budget=4000", "--enable-logging=stderr", "--dump-dom"])
+            .arg(format!("--user-data-dir={}", profile.display()))
+            .arg(format!("file://{}#{fragment}", path.display()))
+            .output();
+        let output = match output {
+            Ok(output) => output,
+            Err(error) => {
+                eprintln!("SKIPPED: cannot run {browser:?} ({error}); install Debian's chromium");
+                return None;
+            }
+        };
+        let dom = String::from_utf8_lossy(&output.stdout).into_owned();
+        let log = String::from_utf8_lossy(&output.stderr).into_owned();
+        // The page carries its data as text: where that is missing, it was not loaded.
+        if output.status.success() && dom.trim_end().ends_with("</html>") && dom.contains("<script")
+        {
+            let console: Vec<_> = log.lines().filter(|line| line.contains("CONSOLE")).collect();
+            return Some((dom, console.join("\n")));
         }
-        Err(error) => {
-            eprintln!("SKIPPED: cannot run {browser:?} ({error}); install Debian's chromium");
-            None
-        }
+        failures += &format!("{}, {} bytes of page\n{log}\n", output.status, dom.len());
+        let _ = fs::remove_dir_all(&profile);
     }
+    panic!("{browser} did not load {}:\n{failures}", path.display());
 }
 
 /// The value of `data-name` on the body.
