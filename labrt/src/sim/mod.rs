@@ -149,6 +149,18 @@ pub struct Divergence {
     pub got: Option<Event>,
 }
 
+impl Divergence {
+    /// The first event in which the recorded events of two runs differ.
+    pub fn between(seed: u64, first: &[Event], second: &[Event]) -> Option<Divergence> {
+        let same = first.iter().zip(second).take_while(|(a, b)| a == b).count();
+        if same == first.len() && same == second.len() {
+            return None;
+        }
+        let (expected, got) = (first.get(same).copied(), second.get(same).copied());
+        Some(Divergence { seed, event: same, expected, got })
+    }
+}
+
 impl std::error::Error for Divergence {}
 
 impl std::fmt::Display for Divergence {
@@ -181,16 +193,10 @@ pub fn check_determinism<T: Send + 'static>(
     let config = config.clone().record(true);
     let first = run(config.clone(), body.clone()).report;
     let second = run(config.clone(), body).report;
-    let same = first.events.iter().zip(&second.events).take_while(|(a, b)| a == b).count();
-    if same == first.events.len() && same == second.events.len() {
-        return Ok(first);
+    match Divergence::between(config.seed, &first.events, &second.events) {
+        None => Ok(first),
+        Some(divergence) => Err(divergence),
     }
-    Err(Divergence {
-        seed: config.seed,
-        event: same,
-        expected: first.events.get(same).copied(),
-        got: second.events.get(same).copied(),
-    })
 }
 
 /// Adds a message to the trace of this run: its kind, and its bytes as a hash. Does nothing on threads.

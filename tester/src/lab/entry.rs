@@ -2,6 +2,7 @@
 
 use super::failure;
 use super::logging;
+use super::replay::replay;
 use super::runs::{Backend, Outcome, TestOptions, Verdict, run};
 use super::settings::Settings;
 use super::summary;
@@ -59,6 +60,13 @@ pub fn judge(
     if settings.seeds.is_some() {
         let report = sweep(test, options, settings, body);
         return Judgement { text: report.text, passed: report.failed == 0 };
+    }
+    if settings.replay {
+        let (mut judgement, outcome) = replay(test, options, settings, body);
+        for complaint in write_what_was_asked_for(test, settings, &outcome) {
+            judgement.text.insert_str(0, &complaint);
+        }
+        return judgement;
     }
     let seed = settings.seed.unwrap_or(options.seed);
     let outcome = run(settings.backend, seed, options, body.clone());

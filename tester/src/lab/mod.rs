@@ -3,18 +3,22 @@
 //! ```text
 //!   #[test] fn name()          settings.rs    LAB_SEED, LAB_SEEDS, LAB_BACKEND, ...
 //!     lab_test!(|| ..) ──▶ entry.rs ──┬─ one seed ──▶ runs.rs ──▶ Outcome
-//!                                     └─ many ─────▶ sweep.rs ──▶ runs.rs, one a core
+//!                                     ├─ many ─────▶ sweep.rs ──▶ runs.rs, one a core
+//!                                     └─ a replay ─▶ replay.rs ─▶ runs.rs, then files.rs
 //!                              │
 //!                 passed: its lines, in one piece
-//!                 failed: failure.rs writes log, history and annotations to target/lab/, prints the
-//!                         report and, as the last line, the command that repeats the run
+//!                 failed: files.rs repeats the run with tracing on and writes log, history and annotations
+//!                         to target/lab/; failure.rs has the report and, as the last line, the command
+//!                         that repeats the run
 //! ```
 
 mod cpu;
 mod entry;
 mod failure;
+mod files;
 mod logging;
 mod place;
+mod replay;
 mod runs;
 mod settings;
 mod state;

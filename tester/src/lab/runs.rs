@@ -106,6 +106,8 @@ pub struct Outcome {
     pub verdict: Verdict,
     /// What it ran on.
     pub backend: Backend,
+    /// What stopped a simulated run, if something did: a body that returns can still have failed.
+    pub kind: Option<labrt::sim::FailureKind>,
     /// Its seed; `None` on threads, which no seed governs.
     pub seed: Option<u64>,
     /// The lines the test has printed.
@@ -127,6 +129,8 @@ pub struct Outcome {
     /// How often a simulated task got the processor.
     pub switches: u64,
     pub(crate) state: Arc<RunState>,
+    /// Every event, if they were to be kept.
+    pub(crate) events: Arc<Vec<labrt::sim::Event>>,
 }
 
 impl std::fmt::Debug for Outcome {
@@ -190,21 +194,30 @@ pub fn run(
     options: &TestOptions,
     body: impl Fn() + Clone + Send + Sync + 'static,
 ) -> Outcome {
-    run_logged(backend, seed, options, None, body)
+    run_keeping(backend, seed, options, Keep::default(), body)
 }
 
-/// The same, with all log lines going to `log`. A simulated run takes the same path either way.
-pub(crate) fn run_logged(
+/// What of a run is to be kept besides its figures. A simulated run takes the same path whatever is kept.
+#[derive(Clone, Default)]
+pub(crate) struct Keep {
+    /// Where all log lines go.
+    pub(crate) log: Option<LogFile>,
+    /// Whether to keep every event of a simulated run in [`Outcome::events`].
+    pub(crate) events: bool,
+}
+
+/// The same as [`run`], keeping more.
+pub(crate) fn run_keeping(
     backend: Backend,
     seed: u64,
     options: &TestOptions,
-    log: Option<&LogFile>,
+    keep: Keep,
     body: impl Fn() + Clone + Send + Sync + 'static,
 ) -> Outcome {
     let state = Arc::new(RunState::default());
     match backend {
-        Backend::Sim => run_simulated(state, seed, options, log, body),
-        Backend::Threads => run_on_threads(state, log, body),
+        Backend::Sim => run_simulated(state, seed, options, keep, body),
+        Backend::Threads => run_on_threads(state, keep, body),
     }
 }
 
@@ -212,12 +225,13 @@ fn run_simulated(
     state: Arc<RunState>,
     seed: u64,
     options: &TestOptions,
-    log: Option<&LogFile>,
+    keep: Keep,
     body: impl Fn() + Send + 'static,
 ) -> Outcome {
-    let config = labrt::sim::Config::new(seed).time_limit(options.time_limit.saturating_add(GRACE));
+    let limit = options.time_limit.saturating_add(GRACE);
+    let config = labrt::sim::Config::new(seed).time_limit(limit).record(keep.events);
     let watch = Stopwatch::start();
-    let log = log.cloned();
+    let log = keep.log;
     let inside = Arc::clone(&state);
     let run = labrt::sim::run(config, move || {
         if let Some(log) = log {
@@ -230,7 +244,8 @@ fn run_simulated(
             clusters.clean_up();
         }
     });
-    let report = run.report;
+    let mut report = run.report;
+    let kind = run.result.as_ref().err().map(|failure| failure.kind);
     let verdict = match run.result {
         Err(failure) => failed(&state, &failure.to_string()),
         Ok(()) if !report.leaked.is_empty() => failed(&state, &report.leaked.join("\n")),
@@ -239,15 +254,17 @@ fn run_simulated(
     let outcome = outcome(verdict, Backend::Sim, state, report.virtual_time, watch.elapsed());
     Outcome {
         seed: Some(seed),
+        kind,
         trace_hash: Some(report.trace_hash),
         switches: report.switches,
+        events: Arc::new(std::mem::take(&mut report.events)),
         ..outcome
     }
 }
 
-fn run_on_threads(state: Arc<RunState>, log: Option<&LogFile>, body: impl Fn()) -> Outcome {
+fn run_on_threads(state: Arc<RunState>, keep: Keep, body: impl Fn()) -> Outcome {
     let watch = Stopwatch::start();
-    if let Some(log) = log {
+    if let Some(log) = &keep.log {
         log.attach();
     }
     let enter = Enter::run(Arc::clone(&state));
@@ -308,6 +325,7 @@ fn outcome(
     Outcome {
         verdict,
         backend,
+        kind: None,
         seed: None,
         output,
         time,
@@ -319,6 +337,7 @@ fn outcome(
         trace_hash: None,
         switches: 0,
         state,
+        events: Arc::default(),
     }
 }
 

@@ -14,6 +14,8 @@ use super::runs::Backend;
 /// | `LAB_LOG=filter` | print log lines to stderr as they come, in `env_logger`'s filter syntax |
 /// | `LAB_SUMMARY=file` | append one JSON object a run to this file |
 /// | `LAB_HISTORY=dir` | write the histories of passing runs too, into this folder |
+/// | `LAB_REPLAY=1` | run twice and write everything of the run to `target/lab/`, whether it fails or not |
+/// | `LAB_EXPECT=hash` | with `LAB_REPLAY`: the trace hash the run must have |
 /// | `LAB_MAKE=target` | name `make target` in the command that repeats a failure (set by the Makefile) |
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 #[non_exhaustive]
@@ -30,6 +32,10 @@ pub struct Settings {
     pub summary: Option<PathBuf>,
     /// Where to write histories of passing runs.
     pub history: Option<PathBuf>,
+    /// Run twice and write everything of the run.
+    pub replay: bool,
+    /// The trace hash that a replay must have.
+    pub expect: Option<u64>,
     /// The make target the tests were started by.
     pub make_target: Option<String>,
 }
@@ -50,6 +56,25 @@ pub enum SettingsError {
         /// The smallest number it may be.
         least: u64,
     },
+    /// Neither yes nor no.
+    #[error("{variable} must be 0 or 1, not {value:?}")]
+    NotASwitch {
+        /// The variable.
+        variable: &'static str,
+        /// Its value.
+        value: String,
+    },
+    /// Not the hash of a trace.
+    #[error("{variable} must be the 16 hexadecimal digits of a trace hash, not {value:?}")]
+    NotAHash {
+        /// The variable.
+        variable: &'static str,
+        /// Its value.
+        value: String,
+    },
+    /// A replay is one run.
+    #[error("LAB_REPLAY repeats one run: it does not go with LAB_SEEDS")]
+    ReplayOfMany,
     /// Not a back end.
     #[error("LAB_BACKEND must be sim or threads, not {0:?}")]
     UnknownBackend(String),
@@ -99,6 +124,18 @@ impl Settings {
                 _ => Err(SettingsError::NotANumber { variable, value, least }),
             },
         };
+        let switch = |variable| match text(variable)?.as_deref() {
+            None | Some("0") => Ok(false),
+            Some("1") => Ok(true),
+            Some(value) => Err(SettingsError::NotASwitch { variable, value: value.to_owned() }),
+        };
+        let hash = |variable| match text(variable)? {
+            None => Ok(None),
+            Some(value) => match u64::from_str_radix(&value, 16) {
+                Ok(hash) if value.len() == 16 => Ok(Some(hash)),
+                _ => Err(SettingsError::NotAHash { variable, value }),
+            },
+        };
         let backend = match text("LAB_BACKEND")?.as_deref() {
             None | Some("sim") => Backend::Sim,
             Some("threads") => Backend::Threads,
@@ -111,6 +148,10 @@ impl Settings {
         {
             return Err(SettingsError::SeedsOverflow { first, count });
         }
+        let replay = switch("LAB_REPLAY")?;
+        if replay && seeds.is_some() {
+            return Err(SettingsError::ReplayOfMany);
+        }
         Ok(Settings {
             backend,
             seed,
@@ -118,6 +159,8 @@ impl Settings {
             log: text("LAB_LOG")?,
             summary: text("LAB_SUMMARY")?.map(PathBuf::from),
             history: text("LAB_HISTORY")?.map(PathBuf::from),
+            replay,
+            expect: hash("LAB_EXPECT")?,
             make_target: text("LAB_MAKE")?,
         })
     }

@@ -106,6 +106,58 @@ fn a_run_that_cannot_be_repeated_says_so() {
     );
 }
 
+fn replay(
+    name: &str,
+    expect: Option<u64>,
+    body: impl Fn() + Clone + Send + Sync + 'static,
+) -> Judgement {
+    let mut settings = Settings::default();
+    settings.seed = Some(5);
+    settings.replay = true;
+    settings.expect = expect;
+    tester::judge(&TestId::new(name, "tester"), &TestOptions::default(), &settings, body)
+}
+
+#[test]
+fn a_replay_writes_everything_of_a_passing_run() {
+    let body = || {
+        let (cluster, _) = counter_cluster(3);
+        cluster.begin("Test: replayed");
+        cluster.make_client().call::<Count>("server-0-0", &()).unwrap();
+        cluster.end();
+    };
+    let judgement = replay("replayed", None, body);
+    assert!(judgement.passed, "{}", judgement.text);
+    assert!(
+        judgement.text.contains("replayed seed 5: pass, twice the same run"),
+        "{}",
+        judgement.text
+    );
+    assert!(read(&file(&judgement, "log")).contains(" INFO tester begin Test: replayed\n"));
+    assert!(file(&judgement, "annotations").is_file());
+    // The sweep's hash is checked, too.
+    let outcome = tester::run(tester::Backend::Sim, 5, &TestOptions::default(), body);
+    let judgement = replay("replayed", outcome.trace_hash, body);
+    assert!(judgement.passed, "{}", judgement.text);
+    let judgement = replay("replayed", Some(1), body);
+    assert!(!judgement.passed);
+    assert!(judgement.text.contains("NOT THE SAME RUN: trace 0000000000000001 was expected"));
+}
+
+#[test]
+fn a_replay_that_diverges_names_the_first_event() {
+    let calls = Arc::new(AtomicU64::new(0));
+    let judgement = replay("diverging", None, move || {
+        let extra = calls.fetch_add(1, Ordering::SeqCst);
+        labrt::sleep(Duration::from_millis(1));
+        labrt::sim::message("count", &extra.to_le_bytes());
+    });
+    assert!(!judgement.passed);
+    let expected = "seed 5 gave two different runs: event 3 was message count with bytes";
+    assert!(judgement.text.contains(expected), "{}", judgement.text);
+    assert!(judgement.text.contains("The code under test is not deterministic; usual causes are"));
+}
+
 #[test]
 fn a_hang_is_a_report() {
     let judgement = judge("hang", 1, || {

@@ -28,6 +28,8 @@ fn nothing_set_and_everything_set() {
     assert_eq!((all.seed, all.seeds, all.backend), (Some(17), Some(500), Backend::Threads));
     assert_eq!(all.log.as_deref(), Some("raft=debug"));
     assert_eq!(all.make_target.as_deref(), Some("test-4c"));
+    let replay = settings(&[("LAB_REPLAY", "1"), ("LAB_EXPECT", "00000000000000ff")]).unwrap();
+    assert_eq!((replay.replay, replay.expect), (true, Some(255)));
     assert_eq!(settings(&[("LAB_SEED", "0")]).unwrap().seed, Some(0));
     assert_eq!(settings(&[("LAB_BACKEND", "sim")]).unwrap().backend, Backend::Sim);
 }
@@ -46,6 +48,10 @@ fn bad_values_are_clear_errors() {
         error("LAB_BACKEND", "Threads"),
         "LAB_BACKEND must be sim or threads, not \"Threads\""
     );
+    assert_eq!(error("LAB_REPLAY", "yes"), "LAB_REPLAY must be 0 or 1, not \"yes\"");
+    assert!(error("LAB_EXPECT", "ff").contains("16 hexadecimal digits"));
+    let many = settings(&[("LAB_REPLAY", "1"), ("LAB_SEEDS", "2")]);
+    assert_eq!(many.unwrap_err(), SettingsError::ReplayOfMany);
     let overflow = settings(&[("LAB_SEED", "18446744073709551615"), ("LAB_SEEDS", "2")]);
     assert!(matches!(overflow, Err(SettingsError::SeedsOverflow { .. })));
 }
