@@ -40,7 +40,7 @@ impl Fabric {
             let to = Recipient::Nobody;
             let call = state.calls.insert(Call { answer, number, end, to, poll_due: false });
             drop(state);
-            self.log_departure(number, end, &request, "nobody there");
+            self.log_departure(number, end, &request, "nobody");
             return self.end_call_later(delay, call);
         };
         let fate = state.fate(end, index);
@@ -55,7 +55,8 @@ impl Fabric {
         if let Some(takes) = fate.copy_takes {
             let args = request.args.clone();
             let request = Request { args, ..request };
-            let copy = Journey::new(self, call, Arc::clone(&server), request, fate.clone());
+            let copy =
+                Journey::new(self, (call, number), Arc::clone(&server), request, fate.clone());
             wait(takes, move || copy.arrive());
         }
         if fate.request_lost {
@@ -65,7 +66,7 @@ impl Fabric {
             return;
         }
         let takes = fate.request_takes;
-        let journey = Journey::new(self, call, server, request, fate);
+        let journey = Journey::new(self, (call, number), server, request, fate);
         wait(takes, move || journey.arrive());
     }
 
@@ -88,9 +89,15 @@ impl Fabric {
         match &outcome {
             Ok(reply) => {
                 labrt::sim::message("reply", reply);
-                debug!(target: "rpc", "call {}: answered, {} bytes", call.number, reply.len());
+                let bytes = reply.len();
+                debug!(
+                    target: "rpc", call = call.number, event = "answered", bytes = bytes;
+                    "call {}: answered, {bytes} bytes", call.number
+                );
             }
-            Err(error) => debug!(target: "rpc", "call {}: {error}", call.number),
+            Err(error) => {
+                debug!(target: "rpc", call = call.number, event = "failed"; "call {}: {error}", call.number);
+            }
         }
         call.answer.give(outcome);
     }
@@ -123,7 +130,10 @@ impl Fabric {
         let to = to.map_or_else(|| "?".to_owned(), |name| name.to_string());
         let Request { service, method, args } = request;
         let bytes = args.len();
-        debug!(target: "rpc", "call {number}: {from} -> {to} {service}.{method}, {bytes} bytes, {what}");
+        debug!(
+            target: "rpc", call = number, event = what, from:% = from, to = &*to, method = *method, bytes = bytes;
+            "call {number}: {from} -> {to} {service}.{method}, {bytes} bytes, {what}"
+        );
     }
 }
 
@@ -155,6 +165,8 @@ impl State {
 struct Journey {
     fabric: Arc<Fabric>,
     call: CallId,
+    /// Number of the call, for log lines.
+    number: u64,
     server: Arc<Server>,
     request: Request,
     fate: Fate,
@@ -167,14 +179,14 @@ impl Journey {
     /// Boxed, because it passes through several callbacks and tasks.
     fn new(
         fabric: &Arc<Fabric>,
-        call: CallId,
+        (call, number): (CallId, u64),
         server: Arc<Server>,
         request: Request,
         fate: Fate,
     ) -> Box<Journey> {
         let fabric = Arc::clone(fabric);
         let outcome = Err(CallError::NoReply);
-        Box::new(Journey { fabric, call, server, request, fate, handled: false, outcome })
+        Box::new(Journey { fabric, call, number, server, request, fate, handled: false, outcome })
     }
 
     /// The request has reached its server: the handler gets a task of its own, on the server's node.
@@ -182,6 +194,7 @@ impl Journey {
     /// The server is the one it was sent to, even if another has its name by now. Its reply will then be refused.
     fn arrive(self: Box<Journey>) {
         self.server.count_request();
+        self.log("arrives", "arrives");
         let node = self.server.node().clone();
         node.spawn_detached(self.request.method, move || self.handle());
     }
@@ -191,6 +204,7 @@ impl Journey {
         let Request { service, method, args } = &self.request;
         self.outcome = self.server.dispatch(service, method, args);
         self.handled = true;
+        self.log("handled", "the reply leaves");
         wait(self.fate.reply_takes, move || self.deliver());
     }
 
@@ -198,28 +212,38 @@ impl Journey {
     fn deliver(mut self: Box<Journey>) {
         let id = self.call;
         let mut state = self.fabric.state.lock();
-        let Some(call) = state.calls.get_mut(id) else { return };
+        let Some(call) = state.calls.get_mut(id) else {
+            return self.log("late", "the reply comes too late");
+        };
         let (end, to) = (call.end, call.to);
         if to == Recipient::Nobody {
             return; // an earlier copy's reply is being held back
         }
         if self.fate.reply_lost || state.is_dead(end, to) {
+            self.log("reply lost", "the reply is lost");
             return Fabric::end_call_locked(state, id, Err(CallError::NoReply));
         }
         if state.ends[end].faults.as_ref().is_some_and(|faults| faults.cut_replies) {
             let delay = fault::unanswered(state.long_delays, labrt::random_u64());
             state.release(id);
             drop(state);
+            self.log("reply lost", "the way back is cut");
             return self.fabric.end_call_later(delay, id);
         }
         let outcome = std::mem::replace(&mut self.outcome, Err(CallError::NoReply));
         if let Some(held) = self.fate.reply_held {
             state.release(id);
             drop(state);
+            self.log("reply held", "the reply is held back");
             let fabric = Arc::clone(&self.fabric);
             return wait(held, move || fabric.end_call(id, outcome));
         }
         Fabric::end_call_locked(state, id, outcome);
+    }
+
+    fn log(&self, event: &'static str, what: &str) {
+        let number = self.number;
+        debug!(target: "rpc", call = number, event = event; "call {number}: {what}");
     }
 }
 

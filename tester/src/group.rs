@@ -169,7 +169,7 @@ impl Group {
             }
             (node, ends, persister)
         };
-        log::info!(target: "tester", "start {}", inner.names[i]);
+        log::info!(target: "tester", node = inner.names[i].as_str(), event = "start"; "start {}", inner.names[i]);
         let setup = ServerSetup { ends, gid: inner.gid, me: i, persister };
         let hosted = node.enter(|| (inner.starter)(setup));
         let server = Incarnation::rpc_server(&node, &hosted);
@@ -196,7 +196,8 @@ impl Group {
     #[track_caller]
     pub fn shutdown_server(&self, i: usize) {
         self.check(i);
-        log::info!(target: "tester", "shut down {}", self.inner.names[i]);
+        let name = self.inner.names[i].as_str();
+        log::info!(target: "tester", node = name, event = "shut down"; "shut down {name}");
         for hosted in self.take_down(i).iter().flat_map(|hosted| hosted.iter()) {
             hosted.kill();
         }
@@ -212,7 +213,8 @@ impl Group {
         self.check(i);
         let node = self.inner.servers.lock().slots[i].node.clone();
         node.crash()?;
-        log::info!(target: "tester", "crash {}", self.inner.names[i]);
+        let name = self.inner.names[i].as_str();
+        log::info!(target: "tester", node = name, event = "crash"; "crash {name}");
         drop(self.take_down(i));
         self.annotate();
         Ok(())
@@ -319,7 +321,7 @@ impl Group {
             }
             servers.partitioned = !one.is_empty() && !other.is_empty();
         }
-        log::info!(target: "tester", "partition {one:?} {other:?}");
+        log::info!(target: "tester", event = "partition"; "partition {one:?} {other:?}");
         if one.is_empty() || other.is_empty() {
             self.annotate();
         } else {

@@ -45,6 +45,7 @@
 //!   server.rs      what a server is given, and what it is made of
 //!   client.rs      ends for one clerk
 //!   annotations.rs faults and checks on a time line
+//!   trace.rs       the events of a run that was traced
 //!   kv/            recorded clerks, workloads, and the verdict on what they saw
 //! ```
 //!
@@ -66,6 +67,7 @@ mod lab;
 mod randstring;
 mod report;
 mod server;
+pub mod trace;
 
 pub use annotations::{Annotation, Annotations, CHECKER_ROW, FAULT_ROW, Kind, TEST_ROW};
 pub use client::Client;

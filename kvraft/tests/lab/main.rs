@@ -13,3 +13,4 @@ mod harness;
 mod partition_4b;
 mod persist_4b;
 mod snapshot_4c;
+mod traced;

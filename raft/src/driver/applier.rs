@@ -7,6 +7,7 @@ use std::collections::VecDeque;
 use labrt::Condvar;
 use labrt::channel::Sender;
 
+use super::{Shared, tell};
 use crate::apply_msg::ApplyMsg;
 use crate::consensus::Node;
 use crate::types::{Index, Snapshot};
@@ -77,10 +78,12 @@ impl Queue {
 }
 
 /// Delivers until the server is killed or the service goes away. The channel closes with the return.
-pub(super) fn run(queue: &Queue, apply: &Sender<ApplyMsg>) {
+pub(super) fn run(shared: &Shared, apply: &Sender<ApplyMsg>) {
+    let queue = &shared.queue;
     let mut batch = VecDeque::new();
     while queue.take(&mut batch).is_some() {
         let several = batch.len() > 1;
+        let up_to = batch.back().map(ApplyMsg::index);
         for message in batch.drain(..) {
             if several && queue.is_closed() {
                 return;
@@ -88,6 +91,9 @@ pub(super) fn run(queue: &Queue, apply: &Sender<ApplyMsg>) {
             if apply.send(message).is_err() {
                 return;
             }
+        }
+        if let Some(index) = up_to {
+            tell::applied(shared, index);
         }
     }
 }

@@ -3,9 +3,8 @@
 use std::sync::Arc;
 
 use labrt::{StoredSnapshot, Write};
-use log::{debug, info, trace};
 
-use super::{NotLeader, Shared, State, dice, peer, persistence};
+use super::{NotLeader, Shared, State, dice, peer, persistence, tell};
 use crate::consensus::{Effects, Event, Outgoing, ReadRefused, Save};
 use crate::messages::Reply;
 use crate::types::{Index, LogPosition, ServerId, Term};
@@ -44,6 +43,7 @@ impl Shared {
     pub(super) fn step(self: &Arc<Shared>, state: &mut State, event: Event) -> Outcome {
         let term = state.node.term();
         let asked = self.watch.as_ref().and_then(|_| Asked::of(&event));
+        let before = tell::Facts::of(&state.node);
         let effects = state.node.step(self.time(), event, &mut dice);
         self.save(state, effects.save);
         if let Some(watch) = &self.watch {
@@ -61,16 +61,14 @@ impl Shared {
             confirmed,
             new_role,
         } = effects;
-        if let Some(role) = new_role {
-            info!(target: "raft::election", "{} {} becomes {role:?}", self.me, state.node.term());
-        }
+        tell::stepped(self, &state.node, new_role, before);
         for message in messages {
             self.send(message);
         }
         if install.is_some() || committed.is_some() {
-            let from = committed.map_or(1, |(first, _)| first.get());
-            let to = committed.map_or(0, |(_, last)| last.get());
-            trace!(target: "raft::append", "{} hands out {from}..={to}", self.me);
+            if let Some(snapshot) = &install {
+                tell::installs(self, snapshot);
+            }
             self.queue.push(&state.node, install, committed);
         }
         self.wake_others(state, term);
@@ -94,10 +92,7 @@ impl Shared {
                 meta: persistence::snapshot_meta(snapshot),
                 data: Arc::clone(&snapshot.data),
             };
-            debug!(
-                target: "raft::snapshot",
-                "{} saves a snapshot up to {} ({} bytes)", self.me, snapshot.last, stored.data.len()
-            );
+            tell::saves_snapshot(self, snapshot);
             self.persister.write(Write { snapshot: Some(stored), ..Write::default() });
         }
         if !save.header && save.log.is_none() {
@@ -118,13 +113,14 @@ impl Shared {
                 index = index.next();
             }
         }
+        tell::saves(self, &write);
         self.persister.write(write);
     }
 
     /// Starts a call; its reply will be an event of its own.
     fn send(self: &Arc<Shared>, message: Outgoing) {
         let Outgoing { to, request, sent } = message;
-        trace!(target: "raft::append", "{} -> {to}: {request:?}", self.me);
+        tell::sends(self, to, &request);
         let shared = Arc::clone(self);
         peer::start(shared, to, request, sent);
     }

@@ -21,6 +21,7 @@ mod carry_out;
 mod handlers;
 mod peer;
 mod persistence;
+mod tell;
 mod ticker;
 
 use std::collections::VecDeque;
@@ -165,9 +166,11 @@ impl Raft {
             Some(watch) => watch.sit_down(group, servers, &node),
             None => Seat::default(),
         };
+        let home = labrt::Node::current();
+        tell::started(&home, &node);
         let shared = Arc::new(Shared {
             me: id,
-            home: labrt::Node::current(),
+            home,
             peers,
             persister,
             state: labrt::Mutex::new(State {
@@ -188,7 +191,7 @@ impl Raft {
         let ticking = Arc::clone(&shared);
         labrt::spawn_named("raft-ticker", move || ticker::run(&ticking));
         let applying = Arc::clone(&shared);
-        labrt::spawn_named("raft-applier", move || applier::run(&applying.queue, &apply));
+        labrt::spawn_named("raft-applier", move || applier::run(&applying, &apply));
         Ok(Raft { shared })
     }
 
@@ -288,7 +291,9 @@ impl Raft {
     pub fn kill(&self) {
         {
             let mut state = self.shared.state.lock();
-            state.killed = true;
+            if !std::mem::replace(&mut state.killed, true) {
+                tell::killed(&self.shared);
+            }
             state.reads.clear();
         }
         self.shared.tick_earlier.notify_all();

@@ -5,8 +5,8 @@ use std::sync::Arc;
 use labrpc::{CallError, ClientEnd};
 use log::error;
 
-use super::Shared;
 use super::handlers::{AppendEntries, InstallSnapshot, RequestVote};
+use super::{Shared, tell};
 use crate::consensus::{Event, Sent};
 use crate::messages::{Reply, Request};
 use crate::types::ServerId;
@@ -17,7 +17,10 @@ pub(super) fn start(shared: Arc<Shared>, to: ServerId, request: Request, sent: S
     home.spawn_detached("raft-call", move || {
         let Some(end) = shared.end_of(to) else { return };
         let event = match call(end, &request) {
-            Ok(reply) => Event::Reply { from: to, sent, reply },
+            Ok(reply) => {
+                tell::hears(&shared, to, &request, &reply);
+                Event::Reply { from: to, sent, reply }
+            }
             Err(problem) => {
                 if problem != CallError::NoReply {
                     error!(target: "rpc", "{} -> {to}: {problem}", shared.me);

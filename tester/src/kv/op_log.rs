@@ -2,6 +2,7 @@
 //!
 //! One JSON object an operation a line, as `docs/TESTING.md` describes.
 
+use std::borrow::Cow;
 use std::io::{self, BufRead as _, BufReader, BufWriter, Write as _};
 use std::path::Path;
 use std::sync::Arc;
@@ -55,6 +56,28 @@ impl Request {
             | Request::Append { key, .. } => key,
         }
     }
+
+    /// The request as a call, with long values cut.
+    pub(crate) fn brief(&self) -> String {
+        match self {
+            Request::Get { key } => format!("get({})", cut(key)),
+            Request::Put { key, value, version } => {
+                format!("put({}, {}, {})", cut(key), cut(value), version.get())
+            }
+            Request::Set { key, value } => format!("put({}, {})", cut(key), cut(value)),
+            Request::Append { key, value } => format!("append({}, {})", cut(key), cut(value)),
+        }
+    }
+}
+
+/// At most this many characters of a key or a value are worth showing; of a longer value its end, which tells it from others.
+const SHOWN: usize = 24;
+
+fn cut(text: &str) -> Cow<'_, str> {
+    match text.char_indices().rev().nth(SHOWN - 1) {
+        Some((at, _)) if at > 0 => format!("…{}", &text[at..]).into(),
+        _ => text.into(),
+    }
 }
 
 /// What the clerk gave back.
@@ -68,6 +91,18 @@ pub enum Answer {
     Done,
     /// An error of either.
     Failed(Error),
+}
+
+impl Answer {
+    /// The answer in few characters.
+    pub(crate) fn brief(&self) -> String {
+        match self {
+            Answer::Value(value, version) => format!("{} at version {}", cut(value), version.get()),
+            Answer::Text(value) => cut(value).into_owned(),
+            Answer::Done => "ok".to_owned(),
+            Answer::Failed(error) => format!("{error}"),
+        }
+    }
 }
 
 /// One operation of one client.

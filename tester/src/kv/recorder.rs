@@ -76,6 +76,10 @@ impl Recorder {
 
     pub(super) fn clerk<C: ?Sized>(&self, clerk: Box<C>, client: Client) -> TestClerk<C> {
         let (number, busy) = (self.log.new_client(), AtomicBool::new(false));
+        log::debug!(
+            target: "kv", clerk = number, client = client.number();
+            "clerk {number} of the history calls as client-{}", client.number()
+        );
         TestClerk { inner: Arc::new(Inner { clerk, client, number, busy }) }
     }
 
@@ -90,9 +94,12 @@ impl Recorder {
         // Two tasks with one clerk are two clients: operations of one client do not overlap.
         let alone = !clerk.inner.busy.swap(true, Ordering::SeqCst);
         let number = if alone { clerk.inner.number } else { self.log.new_client() };
+        log::debug!(target: "kv", clerk = number, event = "call"; "clerk {number}: {}", request.brief());
         let open = self.log.call(number, request);
         let result = call(&clerk.inner.clerk);
-        self.log.finish(open, result.as_ref().map_or_else(|error| Answer::Failed(*error), answer));
+        let answer = result.as_ref().map_or_else(|error| Answer::Failed(*error), answer);
+        log::debug!(target: "kv", clerk = number, event = "return"; "clerk {number} has {}", answer.brief());
+        self.log.finish(open, answer);
         if alone {
             clerk.inner.busy.store(false, Ordering::SeqCst);
         }

@@ -8,13 +8,14 @@
 //! | `history.jsonl` | operations of clients, as `porcupine` reads them |
 //! | `annotations.jsonl` | faults and checks |
 //! | `log.txt` | one event a line; of the second run |
+//! | `trace.jsonl` | the same with its facts as fields, for programs |
 //!
 //! Event lists are large, so hashes are compared first, and only a run that does not repeat is run again with its events kept.
 
 use std::path::{Path, PathBuf};
 
 use super::entry::TestId;
-use super::logging::LogFile;
+use super::logging::{RunLog, TEXT_FILE, TRACE_FILE};
 use super::place;
 use super::runs::{Backend, Keep, Outcome, TestOptions, run_keeping};
 
@@ -73,8 +74,7 @@ fn trace(
     first: &Outcome,
     body: impl Fn() + Clone + Send + Sync + 'static,
 ) -> Option<String> {
-    let path = folder.join("log.txt");
-    let log = match LogFile::create(&path) {
+    let log = match RunLog::create(folder) {
         Ok(log) => log,
         Err(error) => {
             lines.push(format!("log: not written: {error}"));
@@ -83,7 +83,9 @@ fn trace(
     };
     let keep = Keep { log: Some(log.clone()), ..Keep::default() };
     let second = run_keeping(Backend::Sim, seed, options, keep, body.clone());
-    note(lines, "log", log.flush().map(|()| vec![path]));
+    let [text, trace] = [TEXT_FILE, TRACE_FILE].map(|name| folder.join(name));
+    note(lines, "log", log.finish().map(|()| vec![text]));
+    note(lines, "trace", Ok(vec![trace]));
     let (Some(expected), Some(got)) = (first.trace_hash, second.trace_hash) else { return None };
     if expected == got {
         return None;

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::cpu::{Stopwatch, thread_cpu_time};
-use super::logging::LogFile;
+use super::logging::RunLog;
 use super::state::{Enter, LiveClusters, RunState};
 
 /// What a body runs on.
@@ -201,7 +201,7 @@ pub fn run(
 #[derive(Clone, Default)]
 pub(crate) struct Keep {
     /// Where all log lines go.
-    pub(crate) log: Option<LogFile>,
+    pub(crate) log: Option<RunLog>,
     /// Whether to keep every event of a simulated run in [`Outcome::events`].
     pub(crate) events: bool,
 }
@@ -278,7 +278,7 @@ fn run_on_threads(state: Arc<RunState>, keep: Keep, body: impl Fn()) -> Outcome 
         result = result.and(Err(error));
     }
     drop(enter);
-    LogFile::detach();
+    RunLog::detach();
     let verdict = match result {
         Err(payload) => failed(&state, &panic_text(&*payload)),
         Ok(()) => passed(&state),
