@@ -19,7 +19,7 @@ ONE_BY_ONE := $(if $(filter threads,$(BACKEND)),--test-threads=1)
 # $(call lab,packages and targets,filter): the course's lines and one line of summary.
 lab = LAB_MAKE=$@ cargo test $(1) -- $(if $(TEST),$(TEST),$(2)) --nocapture $(ONE_BY_ONE) | awk -f scripts/summary.awk
 
-CRATES := labgob labrt kvapi labrpc porcupine raft rsm kvsrv kvraft shardkv tester
+CRATES := labgob labrt kvapi labrpc porcupine raft rsm kvsrv kvraft shardkv tester bank
 
 .PHONY: help test test-2 test-3a test-3b test-3c test-3d test-4a test-4b test-4c test-5a test-5b test-5c test-kv3a test-kv3b test-kvlimit1 check fmt clippy doc bench determinism
 .PHONY: $(addprefix test-,$(CRATES))
