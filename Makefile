@@ -19,9 +19,14 @@ ONE_BY_ONE := $(if $(filter threads,$(BACKEND)),--test-threads=1)
 # $(call lab,packages and targets,filter): the course's lines and one line of summary.
 lab = LAB_MAKE=$@ cargo test $(1) -- $(if $(TEST),$(TEST),$(2)) --nocapture $(ONE_BY_ONE) | awk -f scripts/summary.awk
 
-CRATES := labgob labrt kvapi labrpc porcupine raft rsm kvsrv kvraft shardkv tester bank
+CRATES := labgob labrt kvapi labrpc porcupine raft rsm kvsrv kvraft shardkv tester lab bank
 
-.PHONY: help test test-2 test-3a test-3b test-3c test-3d test-4a test-4b test-4c test-5a test-5b test-5c test-kv3a test-kv3b test-kvlimit1 check fmt clippy doc bench determinism
+# $(call lab_command,subcommand,arguments): the command behind sweeps and replays. $(call given,option,value): nothing without a value.
+lab_command = cargo run --quiet -p lab -- $(1) $(2)
+given = $(if $(2),$(1) '$(2)')
+WHICH = $(call given,--lab,$(LAB)) $(call given,--test,$(TEST)) $(call given,--profile,$(PROFILE))
+
+.PHONY: help test test-2 test-3a test-3b test-3c test-3d test-4a test-4b test-4c test-5a test-5b test-5c test-kv3a test-kv3b test-kvlimit1 check fmt clippy doc bench sweep merge replay determinism
 .PHONY: $(addprefix test-,$(CRATES))
 
 help: ## list the commands
@@ -64,6 +69,14 @@ test-kvlimit1: ## 3A with maxraftstate 1: a snapshot after every command
 
 $(addprefix test-,$(CRATES)): test-%:
 	@$(call lab,-p $*,)
+
+# LAB=4c, 3a-4c or all; SEEDS=1000; FIRST=1; JOBS=n; MINUTES=n; PART=2/8; JSON=file; BACKEND=threads; PROFILE=soak
+sweep: ## LAB=4c SEEDS=1000: tests x seeds in parallel, failures by cause (docs/TESTING.md)
+	@$(call lab_command,sweep,$(WHICH) $(call given,--seeds,$(SEEDS)) $(call given,--first,$(or $(FIRST),$(SEED))) $(call given,--jobs,$(JOBS)) \
+	  $(call given,--minutes,$(MINUTES)) $(call given,--part,$(PART)) $(call given,--json,$(JSON)) $(call given,--backend,$(BACKEND)))
+
+merge: ## REPORTS="a.json b.json": add up the reports of sweeps
+	@$(call lab_command,merge,$(REPORTS) $(call given,--json,$(JSON)))
 
 check: fmt clippy doc test ## what must pass before a landing: format, lints, docs, tests
 

@@ -77,7 +77,7 @@ pub use group::{Group, server_name};
 pub use lab::fatal as fail_test;
 pub use lab::{
     Backend, Judgement, Outcome, Settings, SettingsError, SweepReport, TestId, TestOptions,
-    Verdict, inconclusive, judge, run, run_lab_test, spawn, sweep,
+    Verdict, Work, inconclusive, judge, run, run_lab_test, spawn, sweep,
 };
 pub use randstring::randstring;
 pub use report::{Figures, Lines, passed_line};

@@ -7,6 +7,7 @@ use super::runs::{Backend, Outcome, TestOptions, Verdict, run};
 use super::settings::Settings;
 use super::summary;
 use super::sweep::sweep;
+use super::worker::work;
 
 /// Which test it is: its name and the package it belongs to.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -57,6 +58,9 @@ pub fn judge(
     body: impl Fn() + Clone + Send + Sync + 'static,
 ) -> Judgement {
     logging::install(settings.log.as_deref());
+    if let Some(kind) = settings.worker {
+        return work(test, options, settings, kind, body);
+    }
     if settings.seeds.is_some() {
         let report = sweep(test, options, settings, body);
         return Judgement { text: report.text, passed: report.failed == 0 };

@@ -4,6 +4,7 @@
 //!   #[test] fn name()          settings.rs    LAB_SEED, LAB_SEEDS, LAB_BACKEND, ...
 //!     lab_test!(|| ..) ──▶ entry.rs ──┬─ one seed ──▶ runs.rs ──▶ Outcome
 //!                                     ├─ many ─────▶ sweep.rs ──▶ runs.rs, one a core
+//!                                     ├─ for the lab command ─▶ worker.rs ─▶ runs.rs, a line a run
 //!                                     └─ a replay ─▶ replay.rs ─▶ runs.rs, then files.rs
 //!                              │
 //!                 passed: its lines, in one piece
@@ -25,6 +26,7 @@ mod state;
 mod summary;
 mod sweep;
 mod tail_file;
+mod worker;
 
 pub(crate) use cpu::Stopwatch;
 pub use entry::{Judgement, TestId, judge, run_lab_test};
@@ -35,3 +37,4 @@ pub use settings::{Settings, SettingsError};
 pub(crate) use state::{LiveClusters, RunState, current};
 pub use state::{fatal, inconclusive, spawn};
 pub use sweep::{SweepReport, sweep};
+pub use worker::Work;

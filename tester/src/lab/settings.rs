@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use super::runs::Backend;
+use super::worker::Work;
 
 /// How the tests of this process are to be run. Read from the environment once a test; an empty variable counts as unset.
 ///
@@ -16,6 +17,7 @@ use super::runs::Backend;
 /// | `LAB_HISTORY=dir` | write the histories of passing runs too, into this folder |
 /// | `LAB_REPLAY=1` | run twice and write everything of the run to `target/lab/`, whether it fails or not |
 /// | `LAB_EXPECT=hash` | with `LAB_REPLAY`: the trace hash the run must have |
+/// | `LAB_WORKER=once`, `twice` | print a line for each run and nothing else (set by the `lab` command) |
 /// | `LAB_MAKE=target` | name `make target` in the command that repeats a failure (set by the Makefile) |
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 #[non_exhaustive]
@@ -36,6 +38,8 @@ pub struct Settings {
     pub replay: bool,
     /// The trace hash that a replay must have.
     pub expect: Option<u64>,
+    /// Work for a driver in another process.
+    pub worker: Option<Work>,
     /// The make target the tests were started by.
     pub make_target: Option<String>,
 }
@@ -78,6 +82,9 @@ pub enum SettingsError {
     /// Not a back end.
     #[error("LAB_BACKEND must be sim or threads, not {0:?}")]
     UnknownBackend(String),
+    /// Not the work of a worker.
+    #[error("LAB_WORKER must be once or twice, not {0:?}")]
+    UnknownWork(String),
     /// The last seed would be beyond the largest one.
     #[error(
         "LAB_SEED={first} with LAB_SEEDS={count} goes beyond the largest seed: take a smaller LAB_SEED"
@@ -141,6 +148,12 @@ impl Settings {
             Some("threads") => Backend::Threads,
             Some(other) => return Err(SettingsError::UnknownBackend(other.to_owned())),
         };
+        let worker = match text("LAB_WORKER")?.as_deref() {
+            None => None,
+            Some("once") => Some(Work::Once),
+            Some("twice") => Some(Work::Twice),
+            Some(other) => return Err(SettingsError::UnknownWork(other.to_owned())),
+        };
         let seed = number("LAB_SEED", 0)?;
         let seeds = number("LAB_SEEDS", 1)?;
         if let (Some(first), Some(count)) = (seed, seeds)
@@ -161,6 +174,7 @@ impl Settings {
             history: text("LAB_HISTORY")?.map(PathBuf::from),
             replay,
             expect: hash("LAB_EXPECT")?,
+            worker,
             make_target: text("LAB_MAKE")?,
         })
     }

@@ -17,6 +17,11 @@ struct Line<'a> {
     backend: String,
     seed: Option<u64>,
     verdict: &'static str,
+    /// Which kind of failure, and the first line of its report.
+    kind: Option<String>,
+    what: Option<&'a str>,
+    /// Set where a second run took another path.
+    divergence: Option<String>,
     virtual_s: Option<f64>,
     wall_s: f64,
     cpu_s: Option<f64>,
@@ -27,18 +32,25 @@ struct Line<'a> {
     switches: u64,
 }
 
-/// Appends the line of this run to the file.
+/// The line of this run.
 ///
 /// # Errors
-/// When the file cannot be written.
-pub(crate) fn append(path: &Path, test: &TestId, outcome: &Outcome) -> io::Result<()> {
+/// When a figure cannot be written as JSON.
+pub(crate) fn line(
+    test: &TestId,
+    outcome: &Outcome,
+    divergence: Option<String>,
+) -> serde_json::Result<String> {
     let simulated = outcome.trace_hash.is_some();
-    let line = Line {
+    serde_json::to_string(&Line {
         test: test.name(),
         package: test.package(),
         backend: outcome.backend.to_string(),
         seed: outcome.seed,
         verdict: outcome.verdict.word(),
+        kind: outcome.kind.map(|kind| kind.to_string()),
+        what: outcome.verdict.report().lines().next(),
+        divergence,
         virtual_s: simulated.then_some(outcome.time.as_secs_f64()),
         wall_s: outcome.wall.as_secs_f64(),
         cpu_s: outcome.cpu.map(|cpu| cpu.as_secs_f64()),
@@ -47,8 +59,15 @@ pub(crate) fn append(path: &Path, test: &TestId, outcome: &Outcome) -> io::Resul
         ops: outcome.ops,
         trace_hash: outcome.trace_hash.map(|hash| format!("{hash:016x}")),
         switches: outcome.switches,
-    };
-    let mut text = serde_json::to_string(&line)?;
+    })
+}
+
+/// Appends the line of this run to the file.
+///
+/// # Errors
+/// When the file cannot be written.
+pub(crate) fn append(path: &Path, test: &TestId, outcome: &Outcome) -> io::Result<()> {
+    let mut text = line(test, outcome, None)?;
     text.push('\n');
     // One write a line: tests of several processes append to the same file.
     OpenOptions::new().create(true).append(true).open(path)?.write_all(text.as_bytes())

@@ -1,0 +1,460 @@
+//! What a sweep came to, as JSON between machines and as text for people.
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+use std::path::Path;
+
+use anyhow::{Context as _, Result, bail};
+use serde::{Deserialize, Serialize};
+
+use crate::causes::{by_cause, cause_of};
+use crate::interval::wilson;
+use crate::share::Share;
+
+/// Of the JSON: to be raised when a field changes its meaning.
+const FORMAT: u32 = 1;
+
+/// One sweep, one share of a sweep, or several added up.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Report {
+    pub format: u32,
+    /// The code that was run, if git knows it.
+    pub code: Option<String>,
+    pub backend: String,
+    pub profile: String,
+    /// The share this is; `None` for a whole sweep and for merged reports.
+    pub part: Option<Share>,
+    /// Whether every seed was run.
+    pub complete: bool,
+    /// Wall clock, in seconds; of merged reports the sum.
+    pub wall_s: f64,
+    pub tests: Vec<TestReport>,
+    pub failures: Vec<Failure>,
+}
+
+/// One test under all its seeds.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct TestReport {
+    pub package: String,
+    pub test: String,
+    pub lab: String,
+    /// The seeds that were run, as first and last, in order, without overlaps or neighbours.
+    pub seeds: Vec<(u64, u64)>,
+    pub runs: u64,
+    pub passed: u64,
+    pub rpcs: u64,
+    pub ops: u64,
+    pub virtual_s: f64,
+    /// Processor time of the runs; 0 where the system does not tell.
+    pub cpu_s: f64,
+}
+
+/// A run that did not pass.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Failure {
+    pub package: String,
+    pub test: String,
+    pub lab: String,
+    pub seed: u64,
+    /// What sort of failure: `deadlock`, `task panic`, `aborted (signal 6)`, ...
+    pub kind: String,
+    /// The first line of its report.
+    pub what: String,
+    /// The last lines of a process that ended.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub detail: Vec<String>,
+    /// To know the run by when it is replayed.
+    pub trace_hash: Option<String>,
+}
+
+impl TestReport {
+    /// Notes that `seed` was run.
+    pub fn add_seed(&mut self, seed: u64) {
+        let at = self.seeds.partition_point(|(first, _)| *first <= seed);
+        self.seeds.insert(at, (seed, seed));
+        // Grow the neighbours together.
+        if let Some(&(first, last)) = self.seeds.get(at + 1)
+            && seed.checked_add(1) == Some(first)
+        {
+            self.seeds[at].1 = last;
+            self.seeds.remove(at + 1);
+        }
+        if at > 0 && self.seeds[at - 1].1.checked_add(1) == Some(seed) {
+            self.seeds[at - 1].1 = self.seeds[at].1;
+            self.seeds.remove(at);
+        }
+    }
+
+    /// The first seeds that both have.
+    fn overlap(&self, other: &TestReport) -> Option<(u64, u64)> {
+        self.seeds.iter().find_map(|mine| {
+            let common = |theirs: &(u64, u64)| (mine.0.max(theirs.0), mine.1.min(theirs.1));
+            other.seeds.iter().map(common).find(|(first, last)| first <= last)
+        })
+    }
+}
+
+impl Report {
+    /// A report without runs.
+    pub fn new(code: Option<String>, backend: &str, profile: &str, part: Option<Share>) -> Report {
+        Report {
+            format: FORMAT,
+            code,
+            backend: backend.to_owned(),
+            profile: profile.to_owned(),
+            part,
+            complete: false,
+            wall_s: 0.0,
+            tests: Vec::new(),
+            failures: Vec::new(),
+        }
+    }
+
+    pub fn runs(&self) -> u64 {
+        self.tests.iter().map(|test| test.runs).sum()
+    }
+
+    pub fn passed(&self) -> u64 {
+        self.tests.iter().map(|test| test.passed).sum()
+    }
+
+    /// Whether there is something and all of it passed.
+    pub fn is_pass(&self) -> bool {
+        self.failures.is_empty() && self.runs() > 0 && self.passed() == self.runs()
+    }
+
+    /// # Errors
+    /// When the file is not there or is no report.
+    pub fn read(path: &Path) -> Result<Report> {
+        let name = path.display();
+        let text = std::fs::read_to_string(path).with_context(|| format!("cannot read {name}"))?;
+        let report: Report = serde_json::from_str(&text)
+            .with_context(|| format!("{name} is not a report of a sweep"))?;
+        if report.format != FORMAT {
+            bail!(
+                "{name} is a report of format {}, this program reads format {FORMAT}",
+                report.format
+            );
+        }
+        Ok(report)
+    }
+
+    /// # Errors
+    /// When the file cannot be written.
+    pub fn write(&self, path: &Path) -> Result<()> {
+        let mut text = serde_json::to_string_pretty(self)?;
+        text.push('\n');
+        std::fs::write(path, text).with_context(|| format!("cannot write {}", path.display()))
+    }
+
+    /// Adds reports up; the names are for the errors.
+    ///
+    /// # Errors
+    /// When two do not go together: other code, another profile or back end, or a seed of a test in both.
+    pub fn merge(reports: Vec<(String, Report)>) -> Result<Report> {
+        let mut all = reports.into_iter();
+        let Some((first_name, mut sum)) = all.next() else { bail!("which reports?") };
+        let mut names = vec![(first_name.clone(), sum.clone())];
+        sum.part = None;
+        for (name, report) in all {
+            let differs = |what: &str, mine: &str, theirs: &str| {
+                format!(
+                    "{first_name} and {name} do not go together: {what} {mine} and {what} {theirs}"
+                )
+            };
+            let code = |code: &Option<String>| code.clone().unwrap_or_else(|| "unknown".to_owned());
+            if sum.code != report.code {
+                bail!(differs("code", &code(&sum.code), &code(&report.code)));
+            }
+            if sum.backend != report.backend {
+                bail!(differs("back end", &sum.backend, &report.backend));
+            }
+            if sum.profile != report.profile {
+                bail!(differs("profile", &sum.profile, &report.profile));
+            }
+            for (other, earlier) in &names {
+                if let Some((test, (first, last))) = earlier.overlap(&report) {
+                    bail!(
+                        "{other} and {name} overlap: both have {test} under seeds {first} to {last}"
+                    );
+                }
+            }
+            sum.add(report.clone());
+            names.push((name, report));
+        }
+        Ok(sum)
+    }
+
+    fn overlap(&self, other: &Report) -> Option<(String, (u64, u64))> {
+        self.tests.iter().find_map(|mine| {
+            let theirs = other.tests.iter().find(|theirs| same_test(mine, theirs))?;
+            Some((mine.test.clone(), mine.overlap(theirs)?))
+        })
+    }
+
+    fn add(&mut self, other: Report) {
+        self.complete &= other.complete;
+        self.wall_s += other.wall_s;
+        for theirs in other.tests {
+            let Some(mine) = self.tests.iter_mut().find(|mine| same_test(mine, &theirs)) else {
+                self.tests.push(theirs);
+                continue;
+            };
+            mine.runs += theirs.runs;
+            mine.passed += theirs.passed;
+            mine.rpcs += theirs.rpcs;
+            mine.ops += theirs.ops;
+            mine.virtual_s += theirs.virtual_s;
+            mine.cpu_s += theirs.cpu_s;
+            mine.seeds.extend(theirs.seeds);
+            mine.seeds.sort_unstable();
+            mine.seeds.dedup_by(|next, earlier| {
+                let joined = earlier.1.checked_add(1) == Some(next.0);
+                if joined {
+                    earlier.1 = next.1;
+                }
+                joined
+            });
+        }
+        self.failures.extend(other.failures);
+        self.failures
+            .sort_by(|a, b| (&a.package, &a.test, a.seed).cmp(&(&b.package, &b.test, b.seed)));
+    }
+
+    /// The summary: failures by cause, each with a command that repeats one of them; a line a test; the total.
+    pub fn text(&self) -> String {
+        let mut text = String::new();
+        // Writing to a string cannot fail.
+        for cause in by_cause(&self.failures) {
+            let _ = writeln!(text, "\n{} × {}", cause.failures.len(), cause.text);
+            let mut by_test: BTreeMap<&str, Vec<u64>> = BTreeMap::new();
+            for failure in &cause.failures {
+                by_test.entry(&failure.test).or_default().push(failure.seed);
+            }
+            for (test, seeds) in by_test {
+                let _ = writeln!(text, "    {test}: {}", some_of(&seeds));
+            }
+            let first = cause.failures[0];
+            for line in &first.detail {
+                let _ = writeln!(text, "    | {line}");
+            }
+            let _ = writeln!(text, "    {}", self.replay_command(first));
+        }
+        if !text.is_empty() {
+            text.push('\n');
+        }
+        let width = self.tests.iter().map(|test| test.test.len()).max().unwrap_or(0);
+        for test in &self.tests {
+            let _ = write!(text, "{:width$}  {:>6} runs", test.test, test.runs);
+            match test.runs - test.passed {
+                0 => text.push_str(", all passed"),
+                failed => {
+                    let _ = write!(text, ", {failed} FAILED");
+                }
+            }
+            let _ = writeln!(text, "; {} RPCs, {:.1} s virtual", test.rpcs, test.virtual_s);
+        }
+        let (runs, passed) = (self.runs(), self.passed());
+        let (low, high) = wilson(passed, runs);
+        let rate = if runs == 0 { 0.0 } else { passed as f64 / runs as f64 };
+        let _ = write!(
+            text,
+            "{}: {passed} of {runs} runs passed: {:.3} %, at 95 % between {:.3} % and {:.3} %",
+            if self.is_pass() { "PASS" } else { "FAIL" },
+            rate * 100.0,
+            low * 100.0,
+            high * 100.0
+        );
+        if !self.complete {
+            text.push_str("; ended before all seeds were run");
+        }
+        text.push('\n');
+        let sum = |of: fn(&TestReport) -> f64| self.tests.iter().map(of).sum::<f64>();
+        let (rpcs, cpu) = (sum(|test| test.rpcs as f64), sum(|test| test.cpu_s));
+        let _ = write!(
+            text,
+            "{rpcs:.0} RPCs, {:.0} s virtual, {:.1} s wall",
+            sum(|test| test.virtual_s),
+            self.wall_s
+        );
+        if cpu > 0.0 {
+            let _ = write!(text, "; {:.0} RPCs per CPU second", rpcs / cpu);
+        }
+        text.push('\n');
+        text
+    }
+
+    /// The command that repeats a failure.
+    fn replay_command(&self, failure: &Failure) -> String {
+        let (lab, test, seed) = (&failure.lab, &failure.test, failure.seed);
+        if self.backend == "threads" {
+            return format!("make test-{lab} TEST={test} BACKEND=threads");
+        }
+        let mut command = format!("make replay LAB={lab} TEST={test} SEED={seed}");
+        if let Some(hash) = &failure.trace_hash {
+            let _ = write!(command, " EXPECT={hash}");
+        }
+        command
+    }
+}
+
+impl Failure {
+    /// One line, for when it happens: what the cause has, with the numbers.
+    pub fn line(&self) -> String {
+        let what: String = self.what.chars().take(300).collect();
+        let kind =
+            if what.starts_with(&self.kind) { String::new() } else { self.kind.clone() + ": " };
+        format!("{} seed {}: {kind}{what}", self.test, self.seed)
+    }
+
+    /// See [`cause_of`].
+    pub fn cause(&self) -> String {
+        cause_of(self)
+    }
+}
+
+fn same_test(a: &TestReport, b: &TestReport) -> bool {
+    (&a.package, &a.test) == (&b.package, &b.test)
+}
+
+fn some_of(seeds: &[u64]) -> String {
+    const SHOWN: usize = 8;
+    let shown: Vec<String> = seeds.iter().take(SHOWN).map(u64::to_string).collect();
+    let word = if seeds.len() == 1 { "seed" } else { "seeds" };
+    match seeds.len().saturating_sub(SHOWN) {
+        0 => format!("{word} {}", shown.join(", ")),
+        more => format!("{word} {} and {more} more", shown.join(", ")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn report(seeds: std::ops::RangeInclusive<u64>) -> Report {
+        let mut report = Report::new(Some("abc".to_owned()), "sim", "test", None);
+        let mut test = TestReport {
+            package: "raft".to_owned(),
+            test: "re_election_3a".to_owned(),
+            lab: "3a".to_owned(),
+            rpcs: 10,
+            cpu_s: 0.5,
+            ..TestReport::default()
+        };
+        for seed in seeds {
+            test.add_seed(seed);
+            test.runs += 1;
+            test.passed += 1;
+        }
+        report.tests.push(test);
+        report.complete = true;
+        report
+    }
+
+    fn fail(report: &mut Report, seed: u64, what: &str) {
+        report.tests[0].passed -= 1;
+        report.failures.push(Failure {
+            package: "raft".to_owned(),
+            test: "re_election_3a".to_owned(),
+            lab: "3a".to_owned(),
+            seed,
+            kind: "task panic".to_owned(),
+            what: what.to_owned(),
+            detail: Vec::new(),
+            trace_hash: Some(format!("{seed:016x}")),
+        });
+    }
+
+    fn merged(reports: &[(&str, &Report)]) -> Result<Report> {
+        Report::merge(
+            reports.iter().map(|(name, report)| ((*name).to_owned(), (*report).clone())).collect(),
+        )
+    }
+
+    #[test]
+    fn seeds_become_ranges() {
+        let mut test = TestReport::default();
+        for seed in [5, 9, 6, 4, 8, 20, 7, u64::MAX] {
+            test.add_seed(seed);
+        }
+        assert_eq!(test.seeds, [(4, 9), (20, 20), (u64::MAX, u64::MAX)]);
+    }
+
+    #[test]
+    fn parts_add_up_to_the_whole() {
+        let (mut one, two) = (report(1..=10), report(11..=20));
+        fail(&mut one, 3, "the count is 7");
+        let sum = merged(&[("a", &two), ("b", &one)]).unwrap();
+        assert_eq!((sum.runs(), sum.passed(), sum.tests[0].rpcs), (20, 19, 20));
+        assert_eq!(sum.tests[0].seeds, [(1, 20)]);
+        assert_eq!(sum.failures.len(), 1);
+        assert!(sum.complete && !sum.is_pass());
+        // Another test stands beside it.
+        let mut other = report(1..=10);
+        other.tests[0].test = "initial_election_3a".to_owned();
+        assert_eq!(merged(&[("a", &one), ("b", &other)]).unwrap().tests.len(), 2);
+    }
+
+    #[test]
+    fn what_does_not_go_together_is_refused() {
+        let one = report(1..=10);
+        let error = |other: &Report| merged(&[("a", &one), ("b", other)]).unwrap_err().to_string();
+        assert_eq!(
+            error(&report(8..=12)),
+            "a and b overlap: both have re_election_3a under seeds 8 to 10"
+        );
+        let mut other = report(11..=20);
+        other.code = Some("def".to_owned());
+        assert_eq!(error(&other), "a and b do not go together: code abc and code def");
+        let mut other = report(11..=20);
+        other.profile = "release".to_owned();
+        assert!(error(&other).contains("profile test and profile release"));
+        let three = [("a", &one), ("b", &report(11..=20)), ("c", &report(20..=30))];
+        assert!(merged(&three).unwrap_err().to_string().starts_with("b and c overlap"));
+    }
+
+    #[test]
+    fn a_report_survives_its_file() {
+        let mut report = report(1..=3);
+        fail(&mut report, 2, "x");
+        report.part = Some(Share { number: 1, of: 2 });
+        let path = std::env::temp_dir().join(format!("lab-report-{}.json", std::process::id()));
+        report.write(&path).unwrap();
+        assert_eq!(Report::read(&path).unwrap(), report);
+        std::fs::write(&path, "[]").unwrap();
+        assert!(
+            Report::read(&path).unwrap_err().to_string().contains("is not a report of a sweep")
+        );
+        std::fs::remove_file(&path).unwrap();
+    }
+
+    #[test]
+    fn the_summary() {
+        let mut report = report(1..=1000);
+        report.wall_s = 2.0;
+        assert_eq!(
+            report.text(),
+            "re_election_3a    1000 runs, all passed; 10 RPCs, 0.0 s virtual\n\
+             PASS: 1000 of 1000 runs passed: 100.000 %, at 95 % between 99.617 % and 100.000 %\n\
+             10 RPCs, 0 s virtual, 2.0 s wall; 20 RPCs per CPU second\n"
+        );
+        for seed in 1..=10 {
+            fail(&mut report, seed, &format!("task panic at {seed}.5 s: no leader"));
+        }
+        let text = report.text();
+        let lines: Vec<&str> = text.lines().skip(1).take(3).collect();
+        assert_eq!(
+            lines,
+            [
+                "10 × task panic at # s: no leader",
+                "    re_election_3a: seeds 1, 2, 3, 4, 5, 6, 7, 8 and 2 more",
+                "    make replay LAB=3a TEST=re_election_3a SEED=1 EXPECT=0000000000000001"
+            ]
+        );
+        assert!(text.contains("FAIL: 990 of 1000 runs passed: 99.000 %"), "{text}");
+        assert_eq!(
+            report.failures[1].line(),
+            "re_election_3a seed 2: task panic at 2.5 s: no leader"
+        );
+    }
+}

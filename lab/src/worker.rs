@@ -1,0 +1,235 @@
+//! One worker: a test binary that runs one test under a range of seeds and says a line when a run begins and when it has ended.
+//!
+//! A process for every range, because a run can end its process: an abort, an overflowing stack, a kill from outside.
+
+use std::collections::VecDeque;
+use std::io::{BufRead as _, BufReader, Read};
+use std::process::{Child, ExitStatus, Stdio};
+use std::sync::Arc;
+
+use anyhow::{Context as _, Result};
+use labrt::channel::Sender;
+use serde::Deserialize;
+
+use crate::binaries::Test;
+
+/// A line of a worker.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Line {
+    /// The run of this seed begins.
+    Begin(u64),
+    /// It has ended.
+    End(Box<Ended>),
+}
+
+/// What a worker says of a run that has ended. `tester` writes it.
+#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
+pub struct Ended {
+    pub verdict: String,
+    pub kind: Option<String>,
+    pub what: Option<String>,
+    pub divergence: Option<String>,
+    pub virtual_s: Option<f64>,
+    pub wall_s: f64,
+    pub cpu_s: Option<f64>,
+    pub rpcs: u64,
+    pub ops: u64,
+    pub trace_hash: Option<String>,
+}
+
+impl Line {
+    /// `None` for what the test runner or the test printed.
+    pub fn parse(text: &str) -> Option<Line> {
+        #[derive(Deserialize)]
+        struct Begin {
+            begin: u64,
+        }
+        if !text.starts_with("{\"test\":") {
+            return None;
+        }
+        if let Ok(line) = serde_json::from_str::<Begin>(text) {
+            return Some(Line::Begin(line.begin));
+        }
+        serde_json::from_str(text).ok().map(|ended| Line::End(Box::new(ended)))
+    }
+}
+
+/// What reaches the driver.
+pub enum News {
+    /// A line of the worker with this number.
+    Line(u64, Line),
+    /// It has closed its output: it is about to end.
+    Closed(u64),
+    /// The user wants to stop.
+    Interrupt,
+}
+
+/// Lines of stderr that are kept.
+const TAIL: usize = 30;
+
+/// A worker process.
+pub struct Worker {
+    child: Child,
+    stderr: Arc<labrt::Mutex<VecDeque<String>>>,
+    stderr_read: Option<labrt::JoinHandle<()>>,
+}
+
+impl Worker {
+    /// Starts worker `number` on `count` seeds from `first` on. Its lines go to `news`.
+    ///
+    /// # Errors
+    /// When the process cannot be started.
+    pub fn start(
+        number: u64,
+        test: &Test,
+        variables: &[(&str, String)],
+        news: &Sender<News>,
+    ) -> Result<Worker> {
+        let mut command = test.command();
+        command.envs(variables.iter().map(|(name, value)| (*name, value)));
+        command.stdout(Stdio::piped()).stderr(Stdio::piped());
+        // Ctrl-C at a terminal is for the driver: a worker that it ended would look like one that failed.
+        #[cfg(unix)]
+        std::os::unix::process::CommandExt::process_group(&mut command, 0);
+        let mut child =
+            command.spawn().with_context(|| format!("cannot start {}", test.binary.display()))?;
+        if let Some(stdout) = child.stdout.take() {
+            let news = news.clone();
+            labrt::spawn_named("worker stdout", move || read_lines(number, stdout, &news));
+        }
+        let stderr: Arc<labrt::Mutex<VecDeque<String>>> = Arc::default();
+        let to = Arc::clone(&stderr);
+        let stderr_read = child.stderr.take().map(|from| {
+            labrt::spawn_named("worker stderr", move || {
+                for line in lossy_lines(from) {
+                    let mut tail = to.lock();
+                    tail.push_back(line);
+                    if tail.len() > TAIL {
+                        tail.pop_front();
+                    }
+                }
+            })
+        });
+        Ok(Worker { child, stderr, stderr_read })
+    }
+
+    /// Ends the process from outside.
+    pub fn kill(&mut self) {
+        // It may just have ended by itself.
+        let _ = self.child.kill();
+    }
+
+    /// Waits for the end of the process. Gives how it ended and the end of its stderr.
+    ///
+    /// # Errors
+    /// When the system does not tell.
+    pub fn wait(mut self) -> Result<(ExitStatus, Vec<String>)> {
+        let status = self.child.wait().context("cannot wait for a worker")?;
+        if let Some(read) = self.stderr_read.take() {
+            let _ = read.join();
+        }
+        let tail = self.stderr.lock().drain(..).collect();
+        Ok((status, tail))
+    }
+}
+
+fn read_lines(number: u64, stdout: impl Read, news: &Sender<News>) {
+    for text in lossy_lines(stdout) {
+        if let Some(line) = Line::parse(&text)
+            && news.send(News::Line(number, line)).is_err()
+        {
+            return;
+        }
+    }
+    // When nobody listens any more, the sweep is over.
+    let _ = news.send(News::Closed(number));
+}
+
+/// Lines, whatever bytes they have, until the stream ends.
+fn lossy_lines(stream: impl Read) -> impl Iterator<Item = String> {
+    let mut stream = BufReader::new(stream);
+    std::iter::from_fn(move || {
+        let mut line = Vec::new();
+        match stream.read_until(b'\n', &mut line) {
+            Ok(1..) => Some(String::from_utf8_lossy(&line).trim_end().to_owned()),
+            _ => None,
+        }
+    })
+}
+
+/// What to call the end of a process that did not end by returning, and the line of its stderr that says most.
+pub fn describe_end(status: ExitStatus, stderr: &[String]) -> (String, String) {
+    let how = match signal_of(status) {
+        Some(6) => "aborted (signal 6)".to_owned(),
+        Some(11) => "segmentation fault (signal 11)".to_owned(),
+        Some(number) => format!("killed (signal {number})"),
+        None => format!("process ended ({status})"),
+    };
+    let telling =
+        |line: &&String| line.contains("stack overflow") || line.contains("has overflowed");
+    if let Some(line) = stderr.iter().find(telling) {
+        return ("stack overflow".to_owned(), line.clone());
+    }
+    let panicked = stderr.iter().rposition(|line| line.contains(" panicked at "));
+    let line = match panicked {
+        // The message stands on the line below.
+        Some(at) => {
+            stderr[at..].iter().take(2).map(|line| line.trim()).collect::<Vec<_>>().join(" ")
+        }
+        None => {
+            let last = stderr.iter().rev().find(|line| !line.trim().is_empty());
+            last.cloned().unwrap_or_else(|| "nothing on its stderr".to_owned())
+        }
+    };
+    (how, line)
+}
+
+#[cfg(unix)]
+fn signal_of(status: ExitStatus) -> Option<i32> {
+    std::os::unix::process::ExitStatusExt::signal(&status)
+}
+
+#[cfg(not(unix))]
+fn signal_of(_status: ExitStatus) -> Option<i32> {
+    None
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lines_of_a_worker() {
+        assert_eq!(Line::parse(r#"{"test":"x","begin":7}"#), Some(Line::Begin(7)));
+        let end = r#"{"test":"x","crate":"raft","backend":"sim","seed":7,"verdict":"fail","kind":"deadlock","what":"deadlock at 1",
+            "divergence":null,"virtual_s":1.5,"wall_s":0.5,"cpu_s":0.25,"rpcs":10,"bytes":3,"ops":2,"trace_hash":"00ff","switches":9}"#;
+        let Some(Line::End(ended)) = Line::parse(end) else { panic!("not an end") };
+        assert_eq!((ended.verdict.as_str(), ended.rpcs, ended.cpu_s), ("fail", 10, Some(0.25)));
+        assert_eq!(ended.kind.as_deref(), Some("deadlock"));
+        assert_eq!(Line::parse("test x ... ok"), None);
+        assert_eq!(Line::parse(r#"{"test":"#), None);
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn the_end_of_a_process() {
+        use std::os::unix::process::ExitStatusExt as _;
+        let end = |raw, lines: &[&str]| {
+            let lines: Vec<String> = lines.iter().map(|line| (*line).to_owned()).collect();
+            describe_end(ExitStatus::from_raw(raw), &lines)
+        };
+        let (kind, what) =
+            end(6, &["", "thread 'x' panicked at a.rs:1:2:", "in a drop", "aborting", ""]);
+        assert_eq!(
+            (kind.as_str(), what.as_str()),
+            ("aborted (signal 6)", "thread 'x' panicked at a.rs:1:2: in a drop")
+        );
+        let (kind, what) = end(6, &["stack overflow: task root of node test", "x"]);
+        assert_eq!(
+            (kind.as_str(), what.as_str()),
+            ("stack overflow", "stack overflow: task root of node test")
+        );
+        assert_eq!(end(9, &[]).0, "killed (signal 9)");
+        assert_eq!(end(256, &["last words", " "]).1, "last words");
+    }
+}

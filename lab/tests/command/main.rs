@@ -1,0 +1,123 @@
+//! The command itself, on this test binary's own misbehaving tests.
+
+mod misbehaving;
+
+use std::path::PathBuf;
+use std::process::{Command, Output};
+
+use tester::{Backend, TestOptions};
+
+fn lab(arguments: &[&str]) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_lab")).args(arguments).output().unwrap()
+}
+
+/// `lab <subcommand>` on the misbehaving tests.
+fn on_misbehaving(subcommand: &str, test: &str, arguments: &[&str]) -> Output {
+    let this = std::env::current_exe().unwrap();
+    let mut all = vec![subcommand, "--binary", this.to_str().unwrap(), "--test", test];
+    all.extend(arguments);
+    lab(&all)
+}
+
+fn text(output: &Output) -> String {
+    String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr)
+}
+
+fn temporary(name: &str) -> PathBuf {
+    std::env::temp_dir().join(format!("lab-command-{}-{name}", std::process::id()))
+}
+
+/// The seeds below 41 under which the tests go wrong.
+fn bad_seeds() -> Vec<u64> {
+    let is_bad = |seed: &u64| {
+        let body = || assert!(!misbehaving::is_bad());
+        !tester::run(Backend::Sim, *seed, &TestOptions::default(), body).verdict.is_pass()
+    };
+    let bad: Vec<u64> = (1..=40).filter(is_bad).collect();
+    assert!((2..=12).contains(&bad.len()), "{bad:?}");
+    bad
+}
+
+fn failures(report: &serde_json::Value, test: &str) -> (Vec<u64>, Vec<String>) {
+    let all = report["failures"].as_array().unwrap();
+    let mine = all.iter().filter(|failure| failure["test"] == test);
+    let field =
+        |failure: &serde_json::Value, name: &str| failure[name].as_str().unwrap().to_owned();
+    mine.map(|failure| (failure["seed"].as_u64().unwrap(), field(failure, "kind"))).unzip()
+}
+
+/// Whatever a run does to its process, it fails alone: every other seed is run.
+#[test]
+fn a_sweep_goes_on_after_runs_that_end_their_process() {
+    let json = temporary("sweep.json");
+    let output = on_misbehaving(
+        "sweep",
+        "misbehaving::",
+        &["--seeds", "40", "--patience", "3", "--json", json.to_str().unwrap()],
+    );
+    let text = text(&output);
+    assert_eq!(output.status.code(), Some(1), "{text}");
+    let report: serde_json::Value =
+        serde_json::from_str(&std::fs::read_to_string(&json).unwrap()).unwrap();
+    std::fs::remove_file(&json).unwrap();
+    let bad = bad_seeds();
+    for (test, kind) in [
+        ("aborts", "aborted (signal 6)"),
+        ("overflows_its_stack", "stack overflow"),
+        ("never_yields", "no answer"),
+        ("panics", "task panic"),
+        ("waits_for_ever", "deadlock"),
+    ] {
+        let (seeds, kinds) = failures(&report, test);
+        assert_eq!(seeds, bad, "{test}\n{text}");
+        assert!(kinds.iter().all(|it| it == kind), "{test}: {kinds:?}\n{text}");
+        let tests = report["tests"].as_array().unwrap();
+        let sums = tests.iter().find(|sums| sums["test"] == test).unwrap();
+        assert_eq!(sums["runs"], 40, "{test}");
+        assert_eq!(sums["passed"], 40 - bad.len(), "{test}");
+    }
+    assert!(text.contains("misbehaving::is_no_lab_test is not a lab test"), "{text}");
+    assert!(text.contains("    | last words\n"), "{text}");
+    assert!(text.contains(&format!("{} × task panic at # s (seed #)", bad.len())), "{text}");
+    assert!(text.contains("make replay LAB=- TEST=panics SEED="), "{text}");
+}
+
+#[test]
+fn a_sweep_without_failures_is_a_success_and_its_parts_merge() {
+    let good = (1..40).find(|seed| !bad_seeds().iter().any(|bad| (*seed..*seed + 2).contains(bad)));
+    let first = good.unwrap().to_string();
+    let parts = [temporary("1.json"), temporary("2.json")];
+    for (number, path) in parts.iter().enumerate() {
+        let part = format!("{}/2", number + 1);
+        let output = on_misbehaving(
+            "sweep",
+            "misbehaving::panics",
+            &["--first", &first, "--seeds", "2", "--part", &part, "--json", path.to_str().unwrap()],
+        );
+        assert_eq!(output.status.code(), Some(0), "{}", text(&output));
+    }
+    let [one, two] = parts.each_ref().map(|path| path.to_str().unwrap());
+    let output = lab(&["merge", one, two]);
+    assert_eq!(output.status.code(), Some(0), "{}", text(&output));
+    assert!(text(&output).contains("PASS: 2 of 2 runs passed"), "{}", text(&output));
+    let output = lab(&["merge", one, one]);
+    assert_eq!(output.status.code(), Some(2));
+    assert!(text(&output).contains("overlap: both have panics under seeds"), "{}", text(&output));
+    parts.iter().for_each(|path| std::fs::remove_file(path).unwrap());
+}
+
+#[test]
+fn bad_use_is_exit_code_2() {
+    for (arguments, complaint) in [
+        (&["sweep", "--lab", "9"][..], "there is no LAB=9"),
+        (&["sweep"], "which tests?"),
+        (&["sweep", "--lab", "3a", "--part", "3/2"], "PART must be like 2/8"),
+        (&["sweep", "--lab", "3a", "--first", "18446744073709551615"], "beyond the largest seed"),
+        (&["sweep", "--lab", "3a", "--minutes", "-1"], "MINUTES must be a number"),
+        (&["merge", "/nonexistent.json"], "cannot read /nonexistent.json"),
+    ] {
+        let output = lab(arguments);
+        assert_eq!(output.status.code(), Some(2), "{arguments:?}");
+        assert!(text(&output).contains(complaint), "{arguments:?}: {}", text(&output));
+    }
+}

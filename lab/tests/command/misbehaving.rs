@@ -1,0 +1,72 @@
+//! Lab tests that go wrong in every way a run can, under some seeds, and only when a sweep's worker runs them: to `cargo test` they pass.
+
+use std::time::Duration;
+
+use tester::lab_test;
+
+/// Whether the run of this seed is to go wrong. The first draw of a run, so that a test can foretell it.
+pub fn is_bad() -> bool {
+    labrt::random_range(0..8_u32) == 0
+}
+
+fn goes_wrong() -> bool {
+    let bad = is_bad();
+    labrt::sleep(Duration::from_millis(1));
+    bad && std::env::var_os("LAB_WORKER").is_some()
+}
+
+#[test]
+fn aborts() {
+    lab_test!(|| {
+        if goes_wrong() {
+            eprintln!("last words");
+            std::process::abort();
+        }
+    });
+}
+
+#[test]
+fn overflows_its_stack() {
+    fn deeper(depth: u64) -> u64 {
+        let room = std::hint::black_box([depth; 64]);
+        if depth == 0 { room[0] } else { deeper(depth - 1) + room[1] }
+    }
+    lab_test!(|| {
+        if goes_wrong() {
+            std::hint::black_box(deeper(1_000_000));
+        }
+    });
+}
+
+#[test]
+fn never_yields() {
+    lab_test!(|| {
+        if goes_wrong() {
+            loop {
+                std::hint::spin_loop();
+            }
+        }
+    });
+}
+
+#[test]
+fn panics() {
+    lab_test!(|| {
+        if goes_wrong() {
+            panic!("bad luck after {} draws", 1);
+        }
+    });
+}
+
+#[test]
+fn waits_for_ever() {
+    lab_test!(|| {
+        if goes_wrong() {
+            let (_sender, receiver) = labrt::channel::unbounded::<()>();
+            let _ = receiver.recv();
+        }
+    });
+}
+
+#[test]
+fn is_no_lab_test() {}

@@ -1,0 +1,74 @@
+//! Runs for a driver in another process (`LAB_WORKER`, set by the `lab` command): one line on standard output when a run begins and one
+//! when it has ended, nothing else. No report and no files: a sweep may meet a thousand failures, and each can be replayed.
+
+use std::io::{self, Write as _};
+
+use super::entry::{Judgement, TestId};
+use super::runs::{Backend, Keep, Outcome, TestOptions, run, run_keeping};
+use super::settings::Settings;
+use super::summary::line;
+
+/// What a worker does with each seed.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[non_exhaustive]
+pub enum Work {
+    /// Run it.
+    Once,
+    /// Run it twice and compare the two event by event.
+    Twice,
+}
+
+/// Does the runs, one after the other. What failed is in the lines: to this process, having told is success.
+pub(crate) fn work(
+    test: &TestId,
+    options: &TestOptions,
+    settings: &Settings,
+    work: Work,
+    body: impl Fn() + Clone + Send + Sync + 'static,
+) -> Judgement {
+    let first = settings.seed.unwrap_or(options.seed);
+    for seed in first..first + settings.seeds.unwrap_or(1) {
+        // A driver that is gone reads no lines.
+        if say(&format!("{{\"test\":{:?},\"begin\":{seed}}}", test.name())).is_err() {
+            break;
+        }
+        let (outcome, divergence) = match work {
+            Work::Once => (run(settings.backend, seed, options, body.clone()), None),
+            Work::Twice => twice(settings.backend, seed, options, body.clone()),
+        };
+        let told =
+            line(test, &outcome, divergence).map_err(io::Error::from).and_then(|it| say(&it));
+        // A task that never yields is still there, and takes a core from the runs that would follow.
+        if told.is_err() || outcome.kind == Some(labrt::sim::FailureKind::Runaway) {
+            break;
+        }
+    }
+    Judgement { text: String::new(), passed: true }
+}
+
+/// Not `println!`, which the test runner may keep to itself.
+fn say(line: &str) -> io::Result<()> {
+    let mut out = io::stdout().lock();
+    // Whatever stands on this line already.
+    writeln!(out, "\n{line}")?;
+    out.flush()
+}
+
+fn twice(
+    backend: Backend,
+    seed: u64,
+    options: &TestOptions,
+    body: impl Fn() + Clone + Send + Sync + 'static,
+) -> (Outcome, Option<String>) {
+    let run = || {
+        let keep = Keep { events: true, ..Keep::default() };
+        run_keeping(backend, seed, options, keep, body.clone())
+    };
+    let first = run();
+    if first.kind == Some(labrt::sim::FailureKind::Runaway) {
+        return (first, None);
+    }
+    let second = run();
+    let divergence = labrt::sim::Divergence::between(seed, &first.events, &second.events);
+    (first, divergence.map(|divergence| divergence.to_string()))
+}
