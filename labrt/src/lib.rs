@@ -72,6 +72,7 @@ mod sync;
 mod task;
 mod threads;
 mod time;
+mod timers;
 
 pub use disk::{Persister, StoredSnapshot, Write};
 pub use node::{CrashError, Node};

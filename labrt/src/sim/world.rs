@@ -6,7 +6,6 @@
 
 use std::any::{Any, TypeId};
 use std::cell::{Cell, RefCell};
-use std::collections::BinaryHeap;
 use std::mem::ManuallyDrop;
 use std::panic::Location;
 use std::sync::Arc;
@@ -20,6 +19,7 @@ use super::coroutine::Coroutine;
 use super::failure::{Failure, FailureKind, TaskReport};
 use super::trace::{Event, Trace};
 use super::watchdog::Progress;
+use crate::timers::Timers;
 
 /// A source line, for reports.
 pub(crate) type Place = &'static Location<'static>;
@@ -150,30 +150,6 @@ enum Target {
     Callback(u32),
 }
 
-struct Timer {
-    at: u64,
-    order: u64,
-    target: Target,
-}
-
-impl PartialEq for Timer {
-    fn eq(&self, other: &Timer) -> bool {
-        (self.at, self.order) == (other.at, other.order)
-    }
-}
-impl Eq for Timer {}
-impl PartialOrd for Timer {
-    fn partial_cmp(&self, other: &Timer) -> Option<std::cmp::Ordering> {
-        Some(self.cmp(other))
-    }
-}
-impl Ord for Timer {
-    /// Reversed: the heap's greatest is the timer that is due first.
-    fn cmp(&self, other: &Timer) -> std::cmp::Ordering {
-        (other.at, other.order).cmp(&(self.at, self.order))
-    }
-}
-
 pub(super) type Callback = Box<dyn FnOnce() + Send>;
 
 /// A value that belongs to the whole simulation.
@@ -197,10 +173,9 @@ pub(crate) struct World {
     tasks: Vec<Option<Task>>,
     free: Vec<u32>,
     runnable: Vec<u32>,
-    timers: BinaryHeap<Timer>,
+    timers: Timers<u64, Target>,
     callbacks: Vec<Option<Callback>>,
     free_callbacks: Vec<u32>,
-    timer_order: u64,
     next_task: u64,
     epochs: u64,
     scheduling: Xoshiro256PlusPlus,
@@ -240,10 +215,9 @@ impl World {
             tasks: Vec::new(),
             free: Vec::new(),
             runnable: Vec::new(),
-            timers: BinaryHeap::new(),
+            timers: Timers::new(),
             callbacks: Vec::new(),
             free_callbacks: Vec::new(),
-            timer_order: 0,
             next_task: 0,
             epochs: 0,
             nodes: Vec::new(),
@@ -626,20 +600,16 @@ impl World {
 
     #[inline]
     fn add_timer(&mut self, at: u64, target: Target) {
-        let order = self.timer_order;
-        self.timer_order += 1;
-        self.timers.push(Timer { at: at.max(self.now), order, target });
+        let order = self.timers.add(at.max(self.now), target);
         // A deadline that was not needed stays in the heap; too many of them are thrown out together.
         if order % 8192 == 8191 && self.timers.len() > 1024 {
-            let timers = std::mem::take(&mut self.timers).into_vec();
             let tasks = &self.tasks;
-            let live = |timer: &Timer| match timer.target {
+            self.timers.retain(|target| match target {
                 Target::Callback(_) => true,
                 Target::Wake(waiter) => tasks[waiter.slot as usize]
                     .as_ref()
                     .is_some_and(|task| task.epoch == waiter.epoch),
-            };
-            self.timers = timers.into_iter().filter(live).collect();
+            });
         }
     }
 
@@ -660,8 +630,8 @@ impl World {
     /// Fires the timers that are due, up to and including the first callback, which is returned.
     #[inline]
     fn fire_due(&mut self) -> Option<Callback> {
-        while self.timers.peek().is_some_and(|timer| timer.at <= self.now) {
-            let timer = self.timers.pop()?;
+        while self.timers.first().is_some_and(|timer| timer.at <= self.now) {
+            let timer = self.timers.take_first()?;
             match timer.target {
                 Target::Wake(waiter) => {
                     if self.is_waiting(waiter) {
@@ -681,12 +651,12 @@ impl World {
 
     /// Moves the clock to the next timer that still matters. Fails the run when there is none, or past the time limit.
     fn advance_clock(&mut self) {
-        while let Some(timer) = self.timers.peek() {
+        while let Some(timer) = self.timers.first() {
             let at = timer.at;
             if let Target::Wake(waiter) = timer.target
                 && !self.is_waiting(waiter)
             {
-                self.timers.pop(); // a deadline that was not needed
+                self.timers.take_first(); // a deadline that was not needed
                 continue;
             }
             if at > self.time_limit {
