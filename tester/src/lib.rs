@@ -46,6 +46,7 @@
 //!   client.rs      ends for one clerk
 //!   annotations.rs faults and checks on a time line
 //!   trace.rs       the events of a run that was traced
+//!   nemesis/       faults by schedule, drawn from a seed
 //!   kv/            recorded clerks, workloads, and the verdict on what they saw
 //! ```
 //!
@@ -64,6 +65,7 @@ mod cluster;
 mod group;
 pub mod kv;
 mod lab;
+pub mod nemesis;
 mod randstring;
 mod report;
 mod server;
