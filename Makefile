@@ -26,7 +26,7 @@ lab_command = cargo run --quiet -p lab -- $(1) $(2)
 given = $(if $(2),$(1) '$(2)')
 WHICH = $(call given,--lab,$(LAB)) $(call given,--test,$(TEST)) $(call given,--profile,$(PROFILE))
 
-.PHONY: help test test-2 test-3a test-3b test-3c test-3d test-4a test-4b test-4c test-5a test-5b test-5c test-kv3a test-kv3b test-kvlimit1 check fmt clippy doc bench sweep merge replay determinism
+.PHONY: help test test-2 test-3a test-3b test-3c test-3d test-4a test-4b test-4c test-5a test-5b test-5c test-kv3a test-kv3b test-kvlimit1 test-nemesis check fmt clippy doc bench sweep merge replay determinism
 .PHONY: $(addprefix test-,$(CRATES))
 
 help: ## list the commands
@@ -66,6 +66,9 @@ test-kv3b: ## the same with snapshots
 	@$(call lab,-p kvraft --test lab,_kv3b)
 test-kvlimit1: ## 3A with maxraftstate 1: a snapshot after every command
 	@$(call lab,-p kvraft --test lab,_kvlimit1)
+
+test-nemesis: ## Raft and both services under faults drawn from the seed, then healed
+	@$(call lab,-p raft -p kvraft --test lab,nemesis)
 
 $(addprefix test-,$(CRATES)): test-%:
 	@$(call lab,-p $*,)

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use kvapi::{Clerk as _, Error, Version};
+use kvapi::{Error, Version};
 use kvraft::Reads;
 use tester::kv::append::element;
 use tester::kv::{GenericTest, make_keys};
@@ -35,7 +35,10 @@ fn nemesis_read_index_kv3b() {
     lab_test!(|| append(Reads::ReadIndex));
 }
 
-fn leader_of(cluster: &Cluster, rafts: &Rafts) -> impl Fn() -> Option<usize> + Send + Sync + 'static {
+fn leader_of(
+    cluster: &Cluster,
+    rafts: &Rafts,
+) -> impl Fn() -> Option<usize> + Send + Sync + 'static {
     let (group, rafts) = (cluster.group(0), Arc::clone(rafts));
     move || {
         let rafts = rafts.lock().clone();
@@ -44,7 +47,11 @@ fn leader_of(cluster: &Cluster, rafts: &Rafts) -> impl Fn() -> Option<usize> + S
 }
 
 /// After the faults: all clients come to an end, `serve` does, and all servers come to hold the same log. One limit for all.
-fn liveness(rafts: &Rafts, clients: &[labrt::JoinHandle<()>], serve: impl FnOnce() + Send + 'static) {
+fn liveness(
+    rafts: &Rafts,
+    clients: &[labrt::JoinHandle<()>],
+    serve: impl FnOnce() + Send + 'static,
+) {
     let healed = labrt::now();
     let left = || LIVENESS.saturating_sub(healed.elapsed());
     nemesis::within(left(), "a client is still waiting for an answer", || {
@@ -55,9 +62,7 @@ fn liveness(rafts: &Rafts, clients: &[labrt::JoinHandle<()>], serve: impl FnOnce
     served.join().expect("it has finished");
     let rafts = rafts.lock().clone();
     nemesis::within(left(), "the servers have not come to agree", || {
-        let mut ends = rafts.values().map(|raft| {
-            raft.inspect(|node| (node.commit(), node.last()))
-        });
+        let mut ends = rafts.values().map(|raft| raft.inspect(|node| (node.commit(), node.last())));
         let first = ends.next();
         ends.all(|end| Some(end) == first)
     });
@@ -94,7 +99,12 @@ fn versioned() {
     h.cleanup();
 }
 
-fn versioned_client(h: &tester::kv::KvHarness, clerk: &tester::kv::TestClerk, schedule: &Schedule, me: usize) {
+fn versioned_client(
+    h: &tester::kv::KvHarness,
+    clerk: &tester::kv::TestClerk,
+    schedule: &Schedule,
+    me: usize,
+) {
     let keys = make_keys(KEYS);
     let mut versions = [Version::ZERO; KEYS];
     for number in 0..schedule.operations {
@@ -121,11 +131,8 @@ fn versioned_client(h: &tester::kv::KvHarness, clerk: &tester::kv::TestClerk, sc
 
 fn append(reads: Reads) {
     let schedule = nemesis::schedule(&Limits::default().client_duplicates(true));
-    let servers = Servers {
-        max_raft_state: Some(MAX_RAFT_STATE),
-        reads,
-        ..Servers::new(schedule.servers)
-    };
+    let servers =
+        Servers { max_raft_state: Some(MAX_RAFT_STATE), reads, ..Servers::new(schedule.servers) };
     let (h, running) = servers.set_up();
     h.cluster().begin("Test: nemesis (3B)");
     let nemesis = Nemesis::start(h.cluster(), &schedule, leader_of(h.cluster(), &running.rafts));

@@ -19,6 +19,7 @@ mod failure;
 mod files;
 mod logging;
 mod place;
+mod reduce;
 mod replay;
 mod runs;
 mod settings;

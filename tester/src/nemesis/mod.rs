@@ -17,6 +17,7 @@
 mod draw;
 mod run;
 mod schedule;
+mod shrink;
 mod weather;
 
 use std::time::Duration;
@@ -24,9 +25,10 @@ use std::time::Duration;
 pub use draw::Limits;
 pub use run::Nemesis;
 pub use schedule::{Fault, FaultKind, Messages, Schedule, ScheduleError, Who};
+pub(crate) use shrink::{kind_of_failure, shrink};
 
 use crate::fatal;
-use crate::lab::current;
+use crate::lab::{TestOptions, current};
 
 /// Time after the last fault within which the cluster must agree and serve. The longest a call may take to fail is 7 s, then some
 /// elections may be lost to chance.
@@ -46,6 +48,25 @@ pub fn schedule(limits: &Limits) -> Schedule {
     };
     run.books(|books| books.schedule = Some(schedule.clone()));
     schedule
+}
+
+/// Options under which a test follows the schedule in this text: a failure that was reduced, kept as a test.
+///
+/// ```no_run
+/// # fn scenario() {}
+/// # const TEXT: &str = "";
+/// // in a `#[test] fn`, with TEXT = include_str!("schedules/votes_lost.json")
+/// tester::lab_test!(tester::nemesis::replay(TEXT), scenario);
+/// ```
+///
+/// # Panics
+/// When the text is no schedule.
+#[track_caller]
+pub fn replay(text: &str) -> TestOptions {
+    match Schedule::from_json(text) {
+        Ok(schedule) => TestOptions::default().schedule(schedule),
+        Err(error) => panic!("{error}"),
+    }
 }
 
 /// The liveness phase: waits until `done`, and fails the test if that is not so within `limit`.
