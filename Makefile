@@ -81,6 +81,14 @@ sweep: ## LAB=4c SEEDS=1000: tests x seeds in parallel, failures by cause (docs/
 merge: ## REPORTS="a.json b.json": add up the reports of sweeps
 	@$(call lab_command,merge,$(REPORTS) $(call given,--json,$(JSON)))
 
+replay: ## LAB=4c TEST=name SEED=n, or SCHEDULE=file: one run again, with everything written to target/lab
+	@$(call lab_command,replay,$(WHICH) $(call given,--seed,$(SEED)) $(call given,--expect,$(EXPECT)) $(call given,--schedule,$(SCHEDULE)))
+
+# PROFILE=plain OTHER_PROFILE=release compares builds, too.
+determinism: ## each test twice a seed, event by event, and once in another process; LAB=3a-4c SEEDS=3
+	@$(call lab_command,determinism,--lab '$(or $(LAB),3a-4c)' --seeds '$(or $(SEEDS),3)' $(call given,--test,$(TEST)) $(call given,--profile,$(PROFILE)) \
+	  $(call given,--first,$(or $(FIRST),$(SEED))) $(call given,--jobs,$(JOBS)) $(call given,--other-profile,$(OTHER_PROFILE)))
+
 check: fmt clippy doc test ## what must pass before a landing: format, lints, docs, tests
 
 fmt:
