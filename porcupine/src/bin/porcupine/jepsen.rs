@@ -16,7 +16,7 @@ use anyhow::{Context, Result, bail};
 use porcupine::models::register::{Input, Output};
 use porcupine::{Operation, Returned};
 
-use crate::jsonl::Read;
+use crate::read::Read;
 
 pub(crate) fn register(from: impl BufRead) -> Result<Read<Input, Output>> {
     let mut read = Read { history: Vec::new(), lines: Vec::new() };

@@ -17,6 +17,8 @@ use porcupine::models::{append_kv, versioned_kv};
 use porcupine::{Operation, Returned};
 use serde::Deserialize;
 
+use crate::read::Read;
+
 #[derive(Deserialize)]
 struct Line<'a> {
     client: i64,
@@ -39,12 +41,6 @@ struct Line<'a> {
     returned: Option<u64>,
     #[serde(default)]
     meta: Option<serde_json::Value>,
-}
-
-/// Operations, and for each the number of its line.
-pub(crate) struct Read<I, O> {
-    pub(crate) history: Vec<Operation<I, O>>,
-    pub(crate) lines: Vec<u32>,
 }
 
 /// Each key exists once, however many operations name it.

@@ -5,6 +5,7 @@
 
 mod jepsen;
 mod jsonl;
+mod read;
 mod source;
 
 use std::io::Write;
@@ -20,7 +21,7 @@ use porcupine::{
     check_operations_verbose, explain, picture,
 };
 
-use crate::jsonl::Read;
+use crate::read::Read;
 use crate::source::{Progress, open};
 
 /// Checks whether recorded histories are linearizable.
