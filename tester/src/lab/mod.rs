@@ -14,6 +14,7 @@
 //! ```
 
 mod cpu;
+mod drawing;
 mod entry;
 mod failure;
 mod files;

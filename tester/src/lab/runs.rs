@@ -140,6 +140,8 @@ pub struct Outcome {
     /// How often a simulated task got the processor.
     pub switches: u64,
     pub(crate) state: Arc<RunState>,
+    /// What stopped a simulated run, in full.
+    pub(crate) failure: Option<Arc<labrt::sim::Failure>>,
     /// Every event, if they were to be kept.
     pub(crate) events: Arc<Vec<labrt::sim::Event>>,
 }
@@ -261,6 +263,7 @@ fn run_simulated(
     });
     let mut report = run.report;
     let kind = run.result.as_ref().err().map(|failure| failure.kind);
+    let failure = run.result.as_ref().err().map(|failure| Arc::new(failure.clone()));
     let verdict = match run.result {
         Err(failure) => failed(&state, &failure.to_string()),
         Ok(()) if !report.leaked.is_empty() => failed(&state, &report.leaked.join("\n")),
@@ -270,6 +273,7 @@ fn run_simulated(
     Outcome {
         seed: Some(seed),
         kind,
+        failure,
         trace_hash: Some(report.trace_hash),
         switches: report.switches,
         events: Arc::new(std::mem::take(&mut report.events)),
@@ -341,6 +345,7 @@ fn outcome(
         verdict,
         backend,
         kind: None,
+        failure: None,
         seed: None,
         output,
         time,

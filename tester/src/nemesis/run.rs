@@ -14,7 +14,7 @@ use crate::group::Group;
 use crate::lab::spawn_named;
 
 /// Row of the annotations.
-const ROW: &str = "$ Nemesis";
+pub(crate) const ROW: &str = "$ Nemesis";
 
 /// Who leads at the moment, if the test can tell.
 type Leader = Arc<dyn Fn() -> Option<usize> + Send + Sync>;
