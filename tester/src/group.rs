@@ -387,6 +387,12 @@ impl Group {
         self.inner.annotations.servers(self.inner.gid, &connected, &crashed);
     }
 
+    /// The node of the present life of server `i`.
+    pub fn node(&self, i: usize) -> Node {
+        self.check(i);
+        self.inner.servers.lock().slots[i].node.clone()
+    }
+
     // ---- figures ------------------------------------------------------------------------------------------------------
 
     /// The present disk of server `i`.

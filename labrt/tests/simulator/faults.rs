@@ -179,7 +179,9 @@ fn a_clock_that_slows_down_makes_sleepers_wait() {
         let (send, receive) = labrt::oneshot::channel();
         node.set_clock_rate(1);
         node.spawn_detached("sender", move || {
-            labrt::after(ms(10), move || drop(send.send(())));
+            labrt::after(ms(10), move || {
+                let _ = send.send(());
+            });
         });
         let sent = now();
         receive.recv().unwrap();

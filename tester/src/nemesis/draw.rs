@@ -53,6 +53,10 @@ impl Limits {
 #[derive(Clone, Copy)]
 enum Kind {
     Crash,
+    CrashAtSwitch,
+    CrashInWrite,
+    SlowDisk,
+    Clock,
     Isolate,
     OneWay,
     Partition,
@@ -65,8 +69,12 @@ enum Kind {
     Weather,
 }
 
-const KINDS: [Kind; 11] = [
+const KINDS: [Kind; 15] = [
     Kind::Crash,
+    Kind::CrashAtSwitch,
+    Kind::CrashInWrite,
+    Kind::SlowDisk,
+    Kind::Clock,
     Kind::Isolate,
     Kind::OneWay,
     Kind::Partition,
@@ -172,8 +180,8 @@ impl Dice {
         (from, (from + step) % servers)
     }
 
-    /// A time in ms, short ones as likely as long ones.
-    fn ms(&mut self, most_bits: u64) -> u64 {
+    /// A time or a number, small ones as likely as large ones.
+    fn scaled(&mut self, most_bits: u64) -> u64 {
         let bound = 2 << self.below(most_bits);
         1 + self.below(bound)
     }
@@ -193,6 +201,26 @@ impl Dice {
                 let who = if self.percent(8) { Who::All } else { self.who(servers) };
                 FaultKind::Crash { who }
             }
+            Kind::CrashAtSwitch => {
+                FaultKind::CrashAtSwitch { who: self.who(servers), nth: self.scaled(9) }
+            }
+            Kind::CrashInWrite => {
+                let who = self.who(servers);
+                let written = match self.below(4) {
+                    0 => 0,
+                    1 => 1000,
+                    _ => 1 + self.below(999) as u16,
+                };
+                FaultKind::CrashInWrite { who, nth: self.scaled(4), written }
+            }
+            Kind::SlowDisk => {
+                let who = if self.percent(20) { Who::All } else { self.who(servers) };
+                FaultKind::SlowDisk { who, write_us: 20 * self.scaled(11) }
+            }
+            Kind::Clock => {
+                let percent = *self.one_of(&[20, 50, 80, 95, 105, 120, 200, 500]).unwrap_or(&50);
+                FaultKind::Clock { who: self.who(servers), percent }
+            }
             Kind::Isolate => FaultKind::Isolate { who: self.who(servers) },
             Kind::OneWay => match self.below(3) {
                 0 => FaultKind::Mute { who: self.who(servers) },
@@ -209,14 +237,14 @@ impl Dice {
             }
             Kind::Flap => {
                 let who = self.who(servers);
-                FaultKind::Flap { who, period_ms: 5 + self.ms(8) }
+                FaultKind::Flap { who, period_ms: 5 + self.scaled(8) }
             }
             Kind::SlowLink => {
                 let (from, to) = self.pair(servers);
-                FaultKind::SlowLink { from, to, latency_ms: self.ms(9) }
+                FaultKind::SlowLink { from, to, latency_ms: self.scaled(9) }
             }
             Kind::SlowServer => {
-                FaultKind::SlowServer { who: self.who(servers), delay_ms: self.ms(8) }
+                FaultKind::SlowServer { who: self.who(servers), delay_ms: self.scaled(8) }
             }
             Kind::Links => FaultKind::Links { messages: self.messages(true) },
             Kind::Clients => {

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use labrt::{Instant, JoinHandle};
+use labrt::{Instant, JoinHandle, Left};
 
 use super::schedule::{FaultKind, Schedule, Who};
 use super::weather::{InForce, Weather};
@@ -12,6 +12,9 @@ use crate::cluster::{Cluster, GROUP_0};
 use crate::fatal;
 use crate::group::Group;
 use crate::lab::spawn_named;
+
+/// How often the nemesis looks whether a server that is to crash at a place of its own has done so.
+const LOOK: Duration = Duration::from_micros(500);
 
 /// Row of the annotations.
 pub(crate) const ROW: &str = "$ Nemesis";
@@ -36,6 +39,7 @@ impl Nemesis {
         let run = Run {
             cluster: cluster.clone(),
             down: vec![0; group.n()],
+            armed: vec![0; group.n()],
             in_force: schedule.faults.iter().map(|_| None).collect(),
             group,
             schedule: schedule.clone(),
@@ -76,12 +80,14 @@ struct Run {
     in_force: Vec<Option<(Instant, InForce)>>,
     /// By server: how many faults want it to be down.
     down: Vec<usize>,
+    /// By server: how many of them let it choose the moment, and are still waiting for it.
+    armed: Vec<usize>,
 }
 
 impl Run {
     fn carry_out(mut self) {
         for (at, fault, step) in self.steps() {
-            labrt::sleep_until(self.begun + at);
+            self.wait_until(self.begun + at);
             match step {
                 Step::Begin => self.begin(fault),
                 Step::Toggle => self.toggle(fault),
@@ -89,9 +95,32 @@ impl Run {
             }
             self.bring_about();
         }
-        labrt::sleep_until(self.begun + self.schedule.duration());
+        self.wait_until(self.begun + self.schedule.duration());
         self.cluster.annotations().point_of(Kind::Info, ROW, "all is well again", "");
         log::info!(target: "nemesis", "all is well again");
+    }
+
+    /// Waits, and takes servers out of the network that crash meanwhile.
+    fn wait_until(&mut self, moment: Instant) {
+        while self.armed.iter().any(|armed| *armed > 0) {
+            let next = labrt::now() + LOOK;
+            if next >= moment {
+                break;
+            }
+            labrt::sleep_until(next);
+            self.bury();
+        }
+        labrt::sleep_until(moment);
+        self.bury();
+    }
+
+    /// Takes out of the network what has crashed at a place of its own.
+    fn bury(&mut self) {
+        for i in 0..self.group.n() {
+            if self.armed[i] > 0 && self.group.is_running(i) && self.group.node(i).is_crashed() {
+                self.crash(i);
+            }
+        }
     }
 
     /// Everything that will happen, in order.
@@ -126,9 +155,10 @@ impl Run {
             }
         };
         log::info!(target: "nemesis", "{kind}: begins for {targets:?}");
-        if matches!(kind, FaultKind::Crash { .. }) {
-            for &i in &targets {
-                self.take_down(i);
+        for &i in targets.iter().filter(|_| kind.is_crash()) {
+            self.down[i] += 1;
+            if self.group.is_running(i) && !self.arm(i, &kind) {
+                self.crash(i);
             }
         }
         let fault = InForce { kind, targets, paused: false };
@@ -145,10 +175,8 @@ impl Run {
         let Some((begun, fault)) = self.in_force[number].take() else { return };
         let InForce { kind, targets, .. } = fault;
         log::info!(target: "nemesis", "{kind}: ends for {targets:?}");
-        if matches!(kind, FaultKind::Crash { .. }) {
-            for &i in &targets {
-                self.bring_up(i);
-            }
+        for &i in targets.iter().filter(|_| kind.is_crash()) {
+            self.bring_up(i, &kind);
         }
         let details = if targets.is_empty() { String::new() } else { format!("{targets:?}") };
         self.cluster.annotations().interval_of(
@@ -160,20 +188,63 @@ impl Run {
         );
     }
 
-    /// Crashes a server that runs. On threads nothing can be stopped where it stands: it is shut down.
-    fn take_down(&mut self, i: usize) {
-        self.down[i] += 1;
-        if self.group.is_running(i) && self.group.crash_server(i).is_err() {
-            self.group.shutdown_server(i);
+    /// Has a server that runs crash at a place to come. Says whether that could be asked for.
+    fn arm(&mut self, i: usize, kind: &FaultKind) -> bool {
+        if !labrt::is_simulated() {
+            return false;
         }
+        match *kind {
+            FaultKind::CrashAtSwitch { nth, .. } => {
+                if self.group.node(i).crash_at_switch_point(nth).is_err() {
+                    return false;
+                }
+            }
+            FaultKind::CrashInWrite { nth, written, .. } => {
+                let left = match written {
+                    0 => Left::Nothing,
+                    1000.. => Left::Everything,
+                    thousandths => Left::Part(thousandths),
+                };
+                self.group.persister(i).crash_in_write(nth, left);
+            }
+            _ => return false,
+        }
+        self.armed[i] += 1;
+        true
     }
 
-    /// Starts a server again when the last fault that wanted it down is over.
-    fn bring_up(&mut self, i: usize) {
+    /// Crashes a server that runs. On threads nothing can be stopped where it stands: it is shut down.
+    fn crash(&mut self, i: usize) {
+        log::info!(target: "nemesis", "S{i} crashes");
+        if self.group.crash_server(i).is_err() {
+            self.group.shutdown_server(i);
+        }
+        self.armed[i] = 0;
+    }
+
+    /// Ends a crash: calls it off if it has not come yet, and starts the server again when the last fault that wanted it down is over.
+    fn bring_up(&mut self, i: usize, kind: &FaultKind) {
         self.down[i] -= 1;
-        if self.down[i] == 0 && !self.group.is_running(i) {
+        if self.group.is_running(i) {
+            if self.armed[i] > 0 {
+                self.armed[i] -= 1;
+                match kind {
+                    FaultKind::CrashAtSwitch { .. } => {
+                        // Cannot fail where it could be asked for.
+                        let _ = self.group.node(i).crash_at_switch_point(0);
+                    }
+                    FaultKind::CrashInWrite { .. } => {
+                        self.group.persister(i).crash_in_write(0, Left::Nothing);
+                    }
+                    _ => {}
+                }
+            }
+        } else if self.down[i] == 0 {
             self.group.start_server(i);
             self.group.connect_one(i);
+            // The disk and the clock of a new life know of no faults.
+            self.weather.write_times.remove(&i);
+            self.weather.clocks.remove(&i);
         }
     }
 
@@ -194,6 +265,16 @@ impl Run {
         for i in was.server_delays.keys().chain(wanted.server_delays.keys()) {
             let delay = wanted.server_delays.get(i).copied().unwrap_or_default();
             network.set_server_delay(self.group.server_name(*i), delay);
+        }
+        for &i in was.write_times.keys().chain(wanted.write_times.keys()) {
+            let takes = wanted.write_times.get(&i).copied().unwrap_or_default();
+            self.group.persister(i).set_write_time(takes);
+        }
+        for &i in was.clocks.keys().chain(wanted.clocks.keys()) {
+            let rate = |weather: &Weather| weather.clocks.get(&i).copied().unwrap_or(100);
+            if rate(&was) != rate(wanted) {
+                self.group.node(i).set_clock_rate(rate(wanted));
+            }
         }
         if was.clients != wanted.clients {
             self.cluster.set_client_links(wanted.clients.clone());

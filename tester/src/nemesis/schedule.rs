@@ -80,6 +80,37 @@ pub enum FaultKind {
         /// Which server.
         who: Who,
     },
+    /// Power is cut at a switch point to come: in a lock, in the middle of an apply, anywhere. It comes back at the end. On threads a plain
+    /// crash.
+    CrashAtSwitch {
+        /// Which server.
+        who: Who,
+        /// At which of its switch points, counted from 1.
+        nth: u64,
+    },
+    /// Power is cut in one of the writes to come, which is then on the disk wholly, in part, or not at all. On threads a plain crash.
+    CrashInWrite {
+        /// Which server.
+        who: Who,
+        /// In which of its writes, counted from 1.
+        nth: u64,
+        /// How many thousandths of the write are there: 0 none of it, 1000 all of it, and between them a torn write.
+        written: u16,
+    },
+    /// Every write of a server takes long.
+    SlowDisk {
+        /// Which server.
+        who: Who,
+        /// How long.
+        write_us: u64,
+    },
+    /// A server's clock goes at another rate. Not on threads.
+    Clock {
+        /// Which server.
+        who: Who,
+        /// Percent of the right rate: at 50 all its timeouts last twice as long.
+        percent: u32,
+    },
     /// Cut off from all other servers.
     Isolate {
         /// Which server.
@@ -247,6 +278,13 @@ impl Schedule {
 }
 
 impl FaultKind {
+    /// Whether it takes servers down.
+    pub(super) fn is_crash(&self) -> bool {
+        let armed =
+            matches!(self, FaultKind::CrashAtSwitch { .. } | FaultKind::CrashInWrite { .. });
+        armed || matches!(self, FaultKind::Crash { .. })
+    }
+
     /// The servers it names.
     fn named(&self) -> Vec<usize> {
         match self {
@@ -264,6 +302,10 @@ impl FaultKind {
     pub fn who(&self) -> Option<Who> {
         match *self {
             FaultKind::Crash { who }
+            | FaultKind::CrashAtSwitch { who, .. }
+            | FaultKind::CrashInWrite { who, .. }
+            | FaultKind::SlowDisk { who, .. }
+            | FaultKind::Clock { who, .. }
             | FaultKind::Isolate { who }
             | FaultKind::Mute { who }
             | FaultKind::Deaf { who }
@@ -282,6 +324,18 @@ impl FaultKind {
 
     fn problem(&self) -> Option<&'static str> {
         match self {
+            FaultKind::CrashAtSwitch { nth: 0, .. } | FaultKind::CrashInWrite { nth: 0, .. } => {
+                Some("switch points and writes are counted from 1")
+            }
+            FaultKind::CrashInWrite { written: 1001.., .. } => {
+                Some("there are at most 1000 thousandths of a write")
+            }
+            FaultKind::Clock { percent: 0 | 10_001.., .. } => {
+                Some("a clock goes at 1 to 10000 percent")
+            }
+            FaultKind::SlowDisk { write_us: 1_000_001.., .. } => {
+                Some("a write takes at most a second")
+            }
             FaultKind::Flap { period_ms: 0, .. } => Some("a period of 0 ms never ends"),
             FaultKind::Links { messages } | FaultKind::Clients { messages } => {
                 let Messages { loss, duplicate, held_up, .. } = *messages;
@@ -322,6 +376,12 @@ impl fmt::Display for FaultKind {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             FaultKind::Crash { who } => write!(f, "crash {who}"),
+            FaultKind::CrashAtSwitch { who, nth } => write!(f, "crash {who} at switch point {nth}"),
+            FaultKind::CrashInWrite { who, nth, written } => {
+                write!(f, "crash {who} in write {nth}, {written}‰ written")
+            }
+            FaultKind::SlowDisk { who, write_us } => write!(f, "slow disk {who}, {write_us} us"),
+            FaultKind::Clock { who, percent } => write!(f, "clock {who} at {percent}%"),
             FaultKind::Isolate { who } => write!(f, "isolate {who}"),
             FaultKind::Mute { who } => write!(f, "mute {who}"),
             FaultKind::Deaf { who } => write!(f, "deafen {who}"),

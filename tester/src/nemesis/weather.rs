@@ -27,6 +27,10 @@ pub(super) struct Weather {
     pub(super) clients: LinkFaults,
     /// By server; those that are not here are as fast as ever.
     pub(super) server_delays: BTreeMap<usize, Duration>,
+    /// By server.
+    pub(super) write_times: BTreeMap<usize, Duration>,
+    /// By server, percent of the right rate; those that are not here go right.
+    pub(super) clocks: BTreeMap<usize, u32>,
     pub(super) unreliable: bool,
     pub(super) reordering: bool,
     pub(super) long_delays: bool,
@@ -88,7 +92,18 @@ impl Weather {
             FaultKind::Reordering => self.reordering = true,
             FaultKind::LongDelays => self.long_delays = true,
             // Life and death of servers are not a state of the network.
-            FaultKind::Crash { .. } => {}
+            FaultKind::Crash { .. }
+            | FaultKind::CrashAtSwitch { .. }
+            | FaultKind::CrashInWrite { .. } => {}
+            FaultKind::SlowDisk { write_us, .. } => {
+                for &i in targets {
+                    let takes = self.write_times.entry(i).or_default();
+                    *takes = (*takes).max(Duration::from_micros(*write_us));
+                }
+            }
+            FaultKind::Clock { percent, .. } => {
+                self.clocks.extend(targets.iter().map(|&i| (i, *percent)));
+            }
         }
     }
 
