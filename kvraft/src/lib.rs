@@ -16,8 +16,8 @@
 #![forbid(unsafe_code)]
 
 pub mod append;
-mod reads;
+mod replica;
 mod servers;
 pub mod versioned;
 
-pub use reads::Reads;
+pub use replica::{Reads, Replica};

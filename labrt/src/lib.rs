@@ -66,6 +66,7 @@ pub mod channel;
 mod disk;
 mod node;
 pub mod oneshot;
+mod pieces;
 mod rng;
 pub mod sim;
 mod sync;
@@ -74,8 +75,9 @@ mod threads;
 mod time;
 mod timers;
 
-pub use disk::{Left, Persister, StoredSnapshot, Write};
+pub use disk::{Persister, StoredSnapshot, Write};
 pub use node::{CrashError, Node};
+pub use pieces::{Piece, Pieces};
 pub use rng::{Rng, random_bool, random_range, random_u64, rng};
 pub use sync::{Condvar, Mutex, MutexGuard};
 pub use task::{JoinError, JoinHandle, spawn, spawn_named, yield_now};

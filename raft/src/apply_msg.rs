@@ -42,7 +42,7 @@ impl From<Snapshot> for ApplyMsg {
         ApplyMsg::Snapshot {
             index: snapshot.last.index,
             term: snapshot.last.term,
-            data: snapshot.data,
+            data: snapshot.data.whole().into(),
         }
     }
 }

@@ -11,6 +11,8 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
+pub use labrt::Pieces;
+
 /// A term: Raft's logical clock (§5.1). Starts at 0, which no election ever uses, and never falls.
 #[derive(
     Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
@@ -230,7 +232,7 @@ pub struct Snapshot {
     pub last: LogPosition,
     /// The service's bytes, which Raft never reads.
     #[serde(with = "shared_bytes")]
-    pub data: Arc<[u8]>,
+    pub data: Pieces,
 }
 
 impl fmt::Debug for Snapshot {
@@ -239,13 +241,16 @@ impl fmt::Debug for Snapshot {
     }
 }
 
-/// serde for `Arc<[u8]>` as one byte string: encoding is a copy, decoding one allocation.
+/// serde for bytes that are shared, as one byte string: encoding is a copy, decoding one allocation.
 ///
 /// serde's own treats it as a sequence of numbers and visits each byte.
 pub mod shared_bytes {
+    use std::borrow::Cow;
     use std::fmt;
+    use std::marker::PhantomData;
     use std::sync::Arc;
 
+    use labrt::Pieces;
     use serde::de::{Error, SeqAccess, Visitor};
     use serde::{Deserializer, Serializer};
 
@@ -254,8 +259,11 @@ pub mod shared_bytes {
     /// # Errors
     ///
     /// Those of the serializer.
-    pub fn serialize<S: Serializer>(bytes: &Arc<[u8]>, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_bytes(bytes)
+    pub fn serialize<S: Serializer>(
+        bytes: &impl SharedBytes,
+        serializer: S,
+    ) -> Result<S::Ok, S::Error> {
+        serializer.serialize_bytes(&bytes.bytes())
     }
 
     /// Reads one byte string.
@@ -263,29 +271,49 @@ pub mod shared_bytes {
     /// # Errors
     ///
     /// Those of the deserializer.
-    pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Arc<[u8]>, D::Error> {
-        deserializer.deserialize_bytes(SharedBytes)
+    pub fn deserialize<'de, D: Deserializer<'de>, B: SharedBytes>(
+        deserializer: D,
+    ) -> Result<B, D::Error> {
+        deserializer.deserialize_bytes(Whole(PhantomData))
     }
 
-    struct SharedBytes;
+    /// Bytes that are shared.
+    pub trait SharedBytes: From<Vec<u8>> + for<'a> From<&'a [u8]> {
+        /// All of them.
+        fn bytes(&self) -> Cow<'_, [u8]>;
+    }
 
-    impl<'de> Visitor<'de> for SharedBytes {
-        type Value = Arc<[u8]>;
+    impl SharedBytes for Arc<[u8]> {
+        fn bytes(&self) -> Cow<'_, [u8]> {
+            Cow::Borrowed(self)
+        }
+    }
+
+    impl SharedBytes for Pieces {
+        fn bytes(&self) -> Cow<'_, [u8]> {
+            self.whole()
+        }
+    }
+
+    struct Whole<B>(PhantomData<B>);
+
+    impl<'de, B: SharedBytes> Visitor<'de> for Whole<B> {
+        type Value = B;
 
         fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
             f.write_str("a byte string")
         }
 
-        fn visit_bytes<E: Error>(self, bytes: &[u8]) -> Result<Arc<[u8]>, E> {
+        fn visit_bytes<E: Error>(self, bytes: &[u8]) -> Result<B, E> {
             Ok(bytes.into())
         }
 
-        fn visit_byte_buf<E: Error>(self, bytes: Vec<u8>) -> Result<Arc<[u8]>, E> {
+        fn visit_byte_buf<E: Error>(self, bytes: Vec<u8>) -> Result<B, E> {
             Ok(bytes.into())
         }
 
         // Text formats such as JSON have no byte strings and write a list of numbers.
-        fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Arc<[u8]>, A::Error> {
+        fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<B, A::Error> {
             let mut bytes = Vec::new();
             while let Some(byte) = list.next_element()? {
                 bytes.push(byte);

@@ -32,7 +32,7 @@ pub(crate) fn run<M: StateMachine>(
                 shared.pending.lock().executed(index, operation.id, reply);
                 compaction.executed(command.len(), freed);
                 if compaction.is_due(|| shared.raft.persist_bytes()) {
-                    let snapshot = shared.machine.lock().snapshot();
+                    let snapshot = shared.machine.lock().snapshot_pieces();
                     debug!(target: "rsm", "snapshot of {} bytes up to {index}", snapshot.len());
                     shared.raft.snapshot(index, snapshot);
                     compaction.done();

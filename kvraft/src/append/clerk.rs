@@ -1,28 +1,35 @@
 //! The client's side: find the leader, ask again, number the writes.
 
-use std::sync::Arc;
+use std::time::Duration;
 
 use kvapi::Error;
 use labrpc::ClientEnd;
 
-use super::messages::{Change, GetArgs, PutAppendArgs, PutAppendError};
-use super::server::{Get, PutAppend};
+use super::messages::{Change, GetArgs, PutAppendArgs, PutAppendError, TimeArgs};
+use super::server::{Get, PutAppend, Time};
 use super::sessions::{SessionId, Stamp, Write};
-use crate::servers::{Answered, ClerkError, Servers};
+use crate::servers::{ClerkError, Servers};
 
 /// Talks to the servers of one group. Calls block until they have an answer. Several tasks may use one clerk; their writes are made
 /// one after the other.
 #[derive(Debug)]
 pub struct Clerk {
     servers: Servers,
-    /// The name of the last write. Held while a write is under way.
-    last: labrt::Mutex<Write>,
+    /// Held while a write is under way.
+    session: labrt::Mutex<Session>,
 }
 
-/// A session that was opened at this moment, before its first write.
-fn open_session(opened: Stamp) -> Write {
-    Write { session: SessionId::new(labrt::random_u64()), opened, number: 0 }
+#[derive(Debug)]
+struct Session {
+    /// The name of the last write.
+    last: Write,
+    /// When the service was last heard to know the session.
+    known: Option<labrt::Instant>,
 }
+
+/// A session that was silent for longer is taken up again, which costs a round trip. A guess at how long a window of writes takes at
+/// least: guessed too long, writes come back with an unknown fate.
+const PAUSE: Duration = Duration::from_millis(100);
 
 impl Clerk {
     /// A clerk for the group of these servers, in any order.
@@ -30,34 +37,35 @@ impl Clerk {
     /// # Errors
     /// [`ClerkError::NoServers`] when the list is empty.
     pub fn new(servers: Vec<ClientEnd>) -> Result<Clerk, ClerkError> {
-        let last = labrt::Mutex::new(open_session(Stamp::ZERO));
-        Ok(Clerk { servers: Servers::new(servers)?, last })
+        let session = SessionId::new(labrt::random_u64());
+        let last = Write { session, opened: Stamp::ZERO, number: 0 };
+        let session = labrt::Mutex::new(Session { last, known: None });
+        Ok(Clerk { servers: Servers::new(servers)?, session })
     }
 
     fn write(&self, key: &str, change: Change) -> Result<(), Error> {
-        let mut last = self.last.lock();
-        let mut args = PutAppendArgs { write: *last, key: key.to_owned(), change };
-        loop {
-            last.number += 1;
-            args.write = *last;
-            let Answered { answer, first_try } = self.servers.ask(|server| {
-                Ok(match server.call::<PutAppend>(&args)?.outcome {
-                    Ok(()) => Some(Ok(())),
-                    Err(PutAppendError::SessionEnded { now }) => Some(Err(now)),
-                    Err(_) => None,
-                })
-            });
-            match answer {
-                Ok(()) => return Ok(()),
-                Err(now) => {
-                    *last = open_session(now);
-                    // An earlier copy may have been executed while the session lived. Nobody can tell any more.
-                    if !first_try {
-                        return Err(Error::Maybe);
-                    }
-                }
-            }
+        let mut session = self.session.lock();
+        if session.known.is_none_or(|known| known.elapsed() > PAUSE) {
+            session.last.opened = self.time();
         }
+        session.last.number += 1;
+        let args = PutAppendArgs { write: session.last, key: key.to_owned(), change };
+        let answered = self.servers.ask(|server| {
+            Ok(match server.call::<PutAppend>(&args)?.outcome {
+                Ok(()) => Some(Ok(())),
+                // Another copy may have been executed while the session lived, be it one that the network made.
+                Err(PutAppendError::SessionEnded { .. }) => Some(Err(Error::Maybe)),
+                Err(_) => None,
+            })
+        });
+        session.known = answered.answer.is_ok().then(labrt::now);
+        answered.answer
+    }
+
+    fn time(&self) -> Stamp {
+        let answered =
+            self.servers.ask(|server| Ok(server.call::<Time>(&TimeArgs {})?.outcome.ok()));
+        answered.answer
     }
 }
 
@@ -66,7 +74,7 @@ impl kvapi::append::Clerk for Clerk {
         let args = GetArgs { key: key.to_owned() };
         let answered = self.servers.ask(|server| {
             Ok(match server.call::<Get>(&args)?.outcome {
-                Ok(value) => Some(Arc::unwrap_or_clone(value)),
+                Ok(value) => Some(value),
                 Err(Error::NoKey) => Some(String::new()),
                 Err(_) => None,
             })

@@ -1,7 +1,5 @@
 //! What travels between a clerk and a server.
 
-use std::sync::Arc;
-
 use serde::{Deserialize, Serialize};
 
 use super::sessions::{Stamp, Write};
@@ -16,8 +14,8 @@ pub struct GetArgs {
 /// Answers [`GetArgs`].
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct GetReply {
-    /// The value, or `NoKey`, or `WrongLeader`. Values grow long, so they are shared and not copied.
-    pub outcome: Result<Arc<String>, kvapi::Error>,
+    /// The value, or `NoKey`, or `WrongLeader`.
+    pub outcome: Result<String, kvapi::Error>,
 }
 
 /// What a write does to the value of its key.
@@ -47,6 +45,17 @@ pub struct PutAppendReply {
     pub outcome: Result<(), PutAppendError>,
 }
 
+/// Asks what time it is, in writes.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct TimeArgs {}
+
+/// Answers [`TimeArgs`].
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct TimeReply {
+    /// The time, or `WrongLeader`. It may be past: no more writes than this had been applied anywhere.
+    pub outcome: Result<Stamp, kvapi::Error>,
+}
+
 /// Why a write was not done.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error, Serialize, Deserialize)]
 #[non_exhaustive]
@@ -54,8 +63,8 @@ pub enum PutAppendError {
     /// This server does not lead its group, or lost the lead, or did not reach a majority in time: ask another one.
     #[error("ErrWrongLeader")]
     WrongLeader,
-    /// The service knows no such session any more: this copy was not executed. Open another session, at this moment.
-    #[error("the session has ended: open another one")]
+    /// The service knows no such session any more: this copy was not executed, and whether another one was cannot be told.
+    #[error("the session has ended")]
     SessionEnded {
         /// Present time, in writes.
         now: Stamp,

@@ -28,10 +28,14 @@ mod machine;
 mod messages;
 mod server;
 mod sessions;
+mod value;
 
 pub use crate::servers::ClerkError;
 pub use clerk::Clerk;
 pub use machine::{Machine, Reply, Request};
-pub use messages::{Change, GetArgs, GetReply, PutAppendArgs, PutAppendError, PutAppendReply};
-pub use server::{Get, KvServer, Options, PutAppend};
+pub use messages::{
+    Change, GetArgs, GetReply, PutAppendArgs, PutAppendError, PutAppendReply, TimeArgs, TimeReply,
+};
+pub use server::{Get, KvServer, Options, PutAppend, Time};
 pub use sessions::{Admission, SESSION_WINDOW, SessionId, Sessions, Stamp, Write};
+pub use value::Value;

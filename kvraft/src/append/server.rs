@@ -1,34 +1,37 @@
-//! The server: two RPCs, each a submit.
+//! The server: Get and the writes, each a request to the machine; and the time, for sessions that begin.
 
 use kvapi::Error;
 use labrpc::{Method, Service};
-use rsm::Rsm;
 
 use super::machine::{Machine, Reply, Request};
-use super::messages::{GetArgs, GetReply, PutAppendArgs, PutAppendError, PutAppendReply};
+use super::messages::{
+    GetArgs, GetReply, PutAppendArgs, PutAppendError, PutAppendReply, TimeArgs, TimeReply,
+};
 use super::sessions::{SESSION_WINDOW, Sessions};
-use crate::reads::{PATIENCE, Reads};
+use crate::replica::{PATIENCE, Replica};
 
-/// The RPC `KVServer.Get`.
-#[derive(Debug)]
-pub struct Get;
+macro_rules! methods {
+    ($($(#[$doc:meta])* $name:ident: $args:ty => $reply:ty;)+) => {$(
+        $(#[$doc])*
+        #[derive(Debug)]
+        pub struct $name;
 
-impl Method for Get {
-    const SERVICE: &'static str = "KVServer";
-    const METHOD: &'static str = "Get";
-    type Args = GetArgs;
-    type Reply = GetReply;
+        impl Method for $name {
+            const SERVICE: &'static str = "KVServer";
+            const METHOD: &'static str = stringify!($name);
+            type Args = $args;
+            type Reply = $reply;
+        }
+    )+};
 }
 
-/// The RPC `KVServer.PutAppend`.
-#[derive(Debug)]
-pub struct PutAppend;
-
-impl Method for PutAppend {
-    const SERVICE: &'static str = "KVServer";
-    const METHOD: &'static str = "PutAppend";
-    type Args = PutAppendArgs;
-    type Reply = PutAppendReply;
+methods! {
+    /// The RPC `KVServer.Get`.
+    Get: GetArgs => GetReply;
+    /// The RPC `KVServer.PutAppend`.
+    PutAppend: PutAppendArgs => PutAppendReply;
+    /// The RPC `KVServer.Time`.
+    Time: TimeArgs => TimeReply;
 }
 
 /// What a server is made of.
@@ -48,67 +51,53 @@ impl Options {
 }
 
 /// One server of the replicated store. Clones are handles to the same one.
-#[derive(Clone, Debug)]
-pub struct KvServer {
-    rsm: Rsm<Machine>,
-    reads: Reads,
-}
+pub type KvServer = Replica<Machine>;
 
-impl KvServer {
+impl Replica<Machine> {
     /// Starts this server from what is on its disk. Returns quickly.
     ///
     /// # Errors
     /// When what was saved cannot be understood.
     pub fn start(options: Options) -> Result<KvServer, rsm::Error> {
         let Options { replica, session_window } = options;
-        let machine = Machine::new(Sessions::new(session_window));
-        Ok(KvServer { rsm: Rsm::start(replica, machine)?, reads: Reads::default() })
-    }
-
-    /// The same server, answering Gets this way.
-    #[must_use]
-    pub fn with_reads(mut self, reads: Reads) -> KvServer {
-        self.reads = reads;
-        self
+        Replica::launch(replica, Machine::new(Sessions::new(session_window)), Some(PATIENCE))
     }
 
     /// The service to register under the server's name. Raft's own ([`raft::Raft::service`]) must be registered too.
     pub fn service(&self) -> Service {
-        let (on_get, on_write) = (self.clone(), self.clone());
+        let (on_get, on_write, on_time) = (self.clone(), self.clone(), self.clone());
         Service::new(Get::SERVICE)
             .method::<Get>(move |args| on_get.get(args))
             .method::<PutAppend>(move |args| on_write.write(args))
-    }
-
-    /// The replicated state machine below.
-    pub fn rsm(&self) -> &Rsm<Machine> {
-        &self.rsm
-    }
-
-    /// Stops this server and its Raft.
-    pub fn kill(&self) {
-        self.rsm.kill();
+            .method::<Time>(move |TimeArgs {}| on_time.time())
     }
 
     fn get(&self, args: GetArgs) -> GetReply {
         let GetArgs { key } = &args;
-        let reply = self.reads.get(
-            &self.rsm,
-            |machine| Reply::Value(machine.get(key)),
-            || self.rsm.submit_within(PATIENCE, Request::Get { key: key.clone() }),
-        );
+        let reply = self
+            .read(|machine| Reply::Value(machine.get(key)), || Request::Get { key: key.clone() });
         let outcome = match reply {
-            Ok(Reply::Value(value)) => value.ok_or(Error::NoKey),
+            Ok(Reply::Value(value)) => value.map(|value| value.to_text()).ok_or(Error::NoKey),
             Ok(Reply::Write(_)) | Err(_) => Err(Error::WrongLeader),
         };
         GetReply { outcome }
     }
 
     fn write(&self, args: PutAppendArgs) -> PutAppendReply {
-        let outcome = match self.rsm.submit_within(PATIENCE, Request::Write(args)) {
+        let outcome = match self.submit(Request::Write(args)) {
             Ok(Reply::Write(outcome)) => outcome,
             Ok(Reply::Value(_)) | Err(_) => Err(PutAppendError::WrongLeader),
         };
         PutAppendReply { outcome }
+    }
+
+    /// From its own state: a time that is past only ends a session the sooner.
+    fn time(&self) -> TimeReply {
+        let outcome = if self.rsm().raft().state().1 {
+            Ok(self.rsm().with_machine(|machine| machine.sessions().now()))
+        } else {
+            Err(Error::WrongLeader)
+        };
+        TimeReply { outcome }
     }
 }

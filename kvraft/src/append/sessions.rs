@@ -14,10 +14,12 @@
 //! Once a session has ended, a late copy of one of its writes must not be taken for the first write of a new client. What tells them
 //! apart is the time at which the client opened its session, which every write carries: a session that was active can only have
 //! been opened before its last write, so one that has ended was opened before `known_since`. Whoever is unknown and was opened
-//! before that is refused, and told the time, so that a live client can open another session.
+//! before that is refused.
 //!
-//! A new client does not know the time and says 0. So long as nothing was forgotten that is good enough; later its first write is
-//! refused, and nothing is lost but one round trip.
+//! Who is refused cannot know whether another copy of the write was executed before the session ended: the network may have doubled
+//! the message and lost the other reply. So a client must not write in a session that may have ended. It asks for the time when it
+//! opens its session, and again when it takes it up after a pause; then a write is refused only if a whole window of others
+//! overtakes it, and the caller is told that its fate is unknown.
 
 use std::collections::BTreeMap;
 
@@ -56,7 +58,7 @@ impl Stamp {
 pub struct Write {
     /// The client's session.
     pub session: SessionId,
-    /// The session was opened at this moment or later: the latest that the client had heard of.
+    /// The session was opened, or taken up again after a pause, at this moment or later. No copy of this write was sent before.
     pub opened: Stamp,
     /// From 1 on, one more with each write. That it is sent says that the one before was answered.
     pub number: u64,
@@ -111,6 +113,11 @@ impl Sessions {
             recent: BTreeMap::new(),
             older: BTreeMap::new(),
         }
+    }
+
+    /// Present time.
+    pub fn now(&self) -> Stamp {
+        self.now
     }
 
     /// How many are remembered.
@@ -228,11 +235,20 @@ mod tests {
                 if own {
                     sent.push(now);
                     match admission {
-                        Admission::Ended { now } => {
+                        // Another session, or the same one taken up again.
+                        Admission::Ended { now } if random(2) == 0 => {
                             fresh += 1;
                             clients[who] = write(fresh, now, 1);
                         }
-                        _ => clients[who].number += 1,
+                        admission => {
+                            clients[who].number += 1;
+                            if matches!(admission, Admission::Ended { .. }) || random(4) == 0 {
+                                // A time that was asked for some writes ago.
+                                let past = random(window).min(sessions.now.0);
+                                let asked = Stamp(sessions.now.0 - past);
+                                clients[who].opened = clients[who].opened.max(asked);
+                            }
+                        }
                     }
                 }
             }

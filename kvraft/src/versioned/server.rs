@@ -1,57 +1,24 @@
-//! The server: two RPCs, each a submit.
+//! The server: two RPCs, each a request to the machine.
 
 use kvapi::{Error, GetArgs, GetReply, PutArgs, PutReply};
 use labrpc::{Method, Service};
-use rsm::Rsm;
 
 use super::machine::{Machine, Reply, Request};
-use crate::reads::Reads;
+use crate::replica::Replica;
 
+pub use kvsrv::{Get, Put};
 pub use rsm::Options;
 
-/// The RPC `KVServer.Get`.
-#[derive(Debug)]
-pub struct Get;
-
-impl Method for Get {
-    const SERVICE: &'static str = "KVServer";
-    const METHOD: &'static str = "Get";
-    type Args = GetArgs;
-    type Reply = GetReply;
-}
-
-/// The RPC `KVServer.Put`.
-#[derive(Debug)]
-pub struct Put;
-
-impl Method for Put {
-    const SERVICE: &'static str = "KVServer";
-    const METHOD: &'static str = "Put";
-    type Args = PutArgs;
-    type Reply = PutReply;
-}
-
 /// One server of the replicated store. Clones are handles to the same one.
-#[derive(Clone, Debug)]
-pub struct KvServer {
-    rsm: Rsm<Machine>,
-    reads: Reads,
-}
+pub type KvServer = Replica<Machine>;
 
-impl KvServer {
+impl Replica<Machine> {
     /// Starts this server from what is on its disk. Returns quickly.
     ///
     /// # Errors
     /// When what was saved cannot be understood.
     pub fn start(options: Options) -> Result<KvServer, rsm::Error> {
-        Ok(KvServer { rsm: Rsm::start(options, Machine::default())?, reads: Reads::default() })
-    }
-
-    /// The same server, answering Gets this way.
-    #[must_use]
-    pub fn with_reads(mut self, reads: Reads) -> KvServer {
-        self.reads = reads;
-        self
+        Replica::launch(options, Machine::default(), None)
     }
 
     /// The service to register under the server's name. Raft's own ([`raft::Raft::service`]) must be registered too.
@@ -62,23 +29,10 @@ impl KvServer {
             .method::<Put>(move |args| on_put.put(args))
     }
 
-    /// The replicated state machine below.
-    pub fn rsm(&self) -> &Rsm<Machine> {
-        &self.rsm
-    }
-
-    /// Stops this server and its Raft.
-    pub fn kill(&self) {
-        self.rsm.kill();
-    }
-
     fn get(&self, args: GetArgs) -> GetReply {
         let GetArgs { key } = &args;
-        let reply = self.reads.get(
-            &self.rsm,
-            |machine| Reply::Get(machine.get(key)),
-            || self.rsm.submit(Request::Get { key: key.clone() }),
-        );
+        let reply =
+            self.read(|machine| Reply::Get(machine.get(key)), || Request::Get { key: key.clone() });
         let outcome = match reply {
             Ok(Reply::Get(outcome)) => outcome,
             Ok(Reply::Put(_)) | Err(_) => Err(Error::WrongLeader),
@@ -88,7 +42,7 @@ impl KvServer {
 
     fn put(&self, args: PutArgs) -> PutReply {
         let PutArgs { key, value, version } = args;
-        let outcome = match self.rsm.submit(Request::Put { key, value, version }) {
+        let outcome = match self.submit(Request::Put { key, value, version }) {
             Ok(Reply::Put(outcome)) => outcome,
             Ok(Reply::Get(_)) | Err(_) => Err(Error::WrongLeader),
         };

@@ -1,12 +1,16 @@
 //! Sessions end, in log order, and what they sent is refused afterwards.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
+use kvapi::Error;
+use kvapi::append::Clerk as _;
 use kvraft::append::{
-    Change, Machine, PutAppend, PutAppendArgs, PutAppendError, Reply, Request, SessionId, Stamp,
-    Write,
+    Change, Clerk, Machine, PutAppend, PutAppendArgs, PutAppendError, PutAppendReply, Reply,
+    Request, SessionId, Stamp, Time, TimeReply, Write,
 };
+use labrpc::{Network, Server, Service};
 use rsm::StateMachine as _;
 use tester::kv::ELECTION_TIMEOUT;
 use tester::kv::append::{AppendHarness, element};
@@ -119,6 +123,74 @@ fn appends_are_executed_once_while_sessions_end() {
     });
 }
 
+/// The network doubled a message; one copy was executed and its answer lost; the other came so late that the session had ended, and its
+/// refusal is all that the clerk hears. Or a server that does not lead was asked first. Either way the clerk may not take the refusal
+/// for a promise that nothing was done, and must not write again.
+#[test]
+fn a_refusal_is_not_taken_for_a_promise() {
+    for leader_first in [true, false] {
+        lab_test!(move || {
+            let network = Network::new();
+            let executed = Arc::new(AtomicUsize::new(0));
+            let follower = Service::new("KVServer")
+                .method::<Time>(|_| TimeReply { outcome: Err(Error::WrongLeader) })
+                .method::<PutAppend>(|_| PutAppendReply {
+                    outcome: Err(PutAppendError::WrongLeader),
+                });
+            let count = Arc::clone(&executed);
+            let leader = Service::new("KVServer")
+                .method::<Time>(|_| TimeReply { outcome: Ok(Stamp::ZERO) })
+                .method::<PutAppend>(move |_| {
+                    // The first copy is executed, the second refused: this is the answer to the second.
+                    count.fetch_add(1, Ordering::SeqCst);
+                    let outcome = Err(PutAppendError::SessionEnded { now: Stamp::ZERO });
+                    PutAppendReply { outcome }
+                });
+            network.add_server("follower", Server::new().add(follower));
+            network.add_server("leader", Server::new().add(leader));
+            let end = |server: &'static str| {
+                let end = network.make_end(server).unwrap();
+                network.connect(server, server).unwrap();
+                network.enable(server, true).unwrap();
+                end
+            };
+            let mut ends = vec![end("leader"), end("follower")];
+            if !leader_first {
+                ends.reverse();
+            }
+            let clerk = Clerk::new(ends).unwrap();
+            assert_eq!(clerk.append("k", "v"), Err(Error::Maybe));
+            assert_eq!(executed.load(Ordering::SeqCst), 1, "the clerk wrote again");
+        });
+    }
+}
+
+/// A client that was silent for long, in a group that has changed its leader meanwhile: its write goes to the wrong server first, and is
+/// none the less certain.
+#[test]
+fn a_client_that_was_idle_writes_with_certainty() {
+    lab_test!(|| {
+        const WINDOW: u64 = 5;
+        let (h, running) = Servers { session_window: WINDOW, ..Servers::new(3) }.set_up();
+        let group = h.cluster().group(0);
+        h.cluster().begin("Test: a client that was idle");
+        let (ck, idle) = (h.make_clerk(), h.make_clerk());
+        for round in 0..3 {
+            h.append(&idle, "idle", &element(0, round));
+            let old = running.leader();
+            group.disconnect_all(old);
+            running.leader_besides(old);
+            group.connect_one(old);
+            for number in 0..3 * WINDOW {
+                h.append(&ck, "k", &number.to_string());
+            }
+            labrt::sleep(Duration::from_millis(200));
+        }
+        h.check(&idle, "idle", &(0..3).map(|round| element(0, round)).collect::<String>());
+        h.cleanup();
+    });
+}
+
 /// A million clients make one Put each and are never heard of again: what is remembered of them stays small, in memory and in
 /// the snapshot.
 #[test]
@@ -154,7 +226,7 @@ fn a_million_idle_clients_leave_little_behind() {
         // Other tests of this process may take memory meanwhile; what they take is not counted against the bar when it fits.
         assert!(after.saturating_sub(before) < BAR || largest * 128 < BAR);
     }
-    assert_eq!(machine.get("k"), Some(Arc::new("v".to_owned())));
+    assert!(machine.get("k").is_some_and(|value| *value == *"v"));
 }
 
 /// Bytes of this process in memory, where the system tells.

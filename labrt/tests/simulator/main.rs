@@ -4,7 +4,6 @@
 //! [`in_child`] starts this binary with one test and a variable that tells the test which side it is on.
 
 mod crash;
-mod faults;
 mod memory;
 mod pitfalls;
 mod replay;

@@ -23,7 +23,6 @@ use std::collections::BTreeMap;
 use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 
-use crate::hash::hash_of;
 use crate::history::Operation;
 use crate::model::{Model, Step};
 
@@ -112,11 +111,12 @@ impl Output {
     }
 }
 
-/// One key and what it holds. Values grow long, so they are shared and hashed once.
+/// One key and what it holds. Values grow long, so they are shared, and only what is added is hashed.
 #[derive(Clone, Debug)]
 struct Slot {
     key: Arc<str>,
-    value: Arc<str>,
+    value: Arc<String>,
+    /// The value's bytes as the digits of a number: it does not tell in which pieces they came.
     hash: u64,
     /// Number of the write it ends with, if the key's writes have numbers. Follows from the value.
     last: u32,
@@ -125,6 +125,7 @@ struct Slot {
 impl PartialEq for Slot {
     fn eq(&self, other: &Self) -> bool {
         self.hash == other.hash
+            && self.value.len() == other.value.len()
             && (Arc::ptr_eq(&self.value, &other.value) || self.value == other.value)
             && (Arc::ptr_eq(&self.key, &other.key) || self.key == other.key)
     }
@@ -134,8 +135,17 @@ impl Eq for Slot {}
 
 impl Hash for Slot {
     fn hash<H: Hasher>(&self, state: &mut H) {
+        self.key.hash(state);
         self.hash.hash(state);
     }
+}
+
+/// The hash of a value that is longer by `more`.
+fn extend_hash(hash: u64, more: &str) -> u64 {
+    const BASE: u64 = 0x9E37_79B9_7F4A_7C15;
+    more.bytes().fold(hash, |hash, byte| {
+        hash.wrapping_mul(BASE).wrapping_add(u64::from(byte)).wrapping_add(1)
+    })
 }
 
 /// All keys that were written, sorted.
@@ -159,8 +169,21 @@ impl State {
         self.find(key).map_or(NOTHING, |at| self.0[at].last)
     }
 
-    fn with(&self, key: &Arc<str>, value: Arc<str>, last: u32) -> State {
-        let slot = Slot { hash: hash_of(&(&**key, &*value)), key: key.clone(), value, last };
+    /// The state in which a key holds what it did and `more`, or only `more`: the write of number `last`.
+    fn with(&self, key: &Arc<str>, keep: bool, more: &str, last: u32) -> State {
+        let (value, hash) = match self.find(key) {
+            Ok(at) if keep => (self.0[at].value.as_str(), self.0[at].hash),
+            _ => ("", 0),
+        };
+        let mut value_after = String::with_capacity(value.len() + more.len());
+        value_after.push_str(value);
+        value_after.push_str(more);
+        let slot = Slot {
+            key: key.clone(),
+            value: Arc::new(value_after),
+            hash: extend_hash(hash, more),
+            last,
+        };
         let mut after = self.0.clone();
         match self.find(key) {
             Ok(at) => after[at] = slot,
@@ -259,16 +282,13 @@ impl Model for AppendKv {
             }
             (Input::Put { key, value }, None | Some(Output::Done)) => {
                 match self.follows(key, state.last(key), value, true) {
-                    Some(number) => Step::To(state.with(key, value.clone(), number)),
+                    Some(number) => Step::To(state.with(key, false, value, number)),
                     None => Step::Illegal,
                 }
             }
             (Input::Append { key, value }, None | Some(Output::Done)) => {
                 match self.follows(key, state.last(key), value, false) {
-                    Some(number) => {
-                        let all = [state.get(key), value].concat();
-                        Step::To(state.with(key, all.into(), number))
-                    }
+                    Some(number) => Step::To(state.with(key, true, value, number)),
                     None => Step::Illegal,
                 }
             }

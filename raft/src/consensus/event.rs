@@ -1,9 +1,7 @@
 //! What can happen to a server.
 
-use std::sync::Arc;
-
 use crate::messages::{Reply, Request};
-use crate::types::{Command, Index, LogPosition, ServerId, Term};
+use crate::types::{Command, Index, LogPosition, Pieces, ServerId, Term};
 
 /// One thing that happened. Any event may come at any time, late, twice or never; what no longer
 /// matters is ignored.
@@ -40,7 +38,7 @@ pub enum Event {
         /// The last entry the snapshot includes.
         index: Index,
         /// The service's bytes.
-        data: Arc<[u8]>,
+        data: Pieces,
     },
 }
 

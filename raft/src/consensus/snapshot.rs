@@ -8,19 +8,17 @@
 //!                8, another term; or 12       [   snapshot  …      ]   the log is emptied
 //! ```
 
-use std::sync::Arc;
-
 use super::{Effects, Node};
 use crate::messages::InstallSnapshotArgs;
 use crate::timing::Dice;
-use crate::types::{Index, LogPosition, Snapshot};
+use crate::types::{Index, LogPosition, Pieces, Snapshot};
 
 impl Node {
     /// The service captured its state after the entry at `index`.
     ///
     /// It may only capture what it was given, and a snapshot that is no newer than the one we have
     /// (a leader's may have come in between) would bring nothing back: both are ignored.
-    pub(super) fn take_snapshot(&mut self, index: Index, data: Arc<[u8]>) {
+    pub(super) fn take_snapshot(&mut self, index: Index, data: Pieces) {
         if index <= self.base().index || index > self.applied {
             return;
         }

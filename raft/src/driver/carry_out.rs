@@ -90,7 +90,7 @@ impl Shared {
         {
             let stored = StoredSnapshot {
                 meta: persistence::snapshot_meta(snapshot),
-                data: Arc::clone(&snapshot.data),
+                data: snapshot.data.clone(),
             };
             tell::saves_snapshot(self, snapshot);
             self.persister.write(Write { snapshot: Some(stored), ..Write::default() });
@@ -120,6 +120,7 @@ impl Shared {
     /// Starts a call; its reply will be an event of its own.
     fn send(self: &Arc<Shared>, message: Outgoing) {
         let Outgoing { to, request, sent } = message;
+        tell::sends(self, to, &request);
         let shared = Arc::clone(self);
         peer::start(shared, to, request, sent);
     }

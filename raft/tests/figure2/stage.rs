@@ -3,15 +3,13 @@
 //! Logs are written as lists of terms, as the paper draws them: `[1, 1, 2]` has entries of term 1 at
 //! indexes 1 and 2 and one of term 2 at index 3.
 
-use std::sync::Arc;
-
 use raft::consensus::{Config, Effects, Event, Node, Outgoing, RoleKind, Saved};
 use raft::messages::{
     AppendEntriesArgs, AppendEntriesReply, AppendOutcome, InstallSnapshotArgs,
     InstallSnapshotReply, Reply, Request, RequestVoteArgs, RequestVoteReply,
 };
 use raft::timing::{Dice, Time};
-use raft::types::{Command, Entry, Index, LogPosition, ServerId, Snapshot, Term};
+use raft::types::{Command, Entry, Index, LogPosition, Pieces, ServerId, Snapshot, Term};
 
 use crate::disk::Disk;
 
@@ -54,7 +52,7 @@ pub fn snapshot(index: u64, of_term: u64) -> Snapshot {
     Snapshot { last: at(index, of_term), data: snapshot_bytes(index) }
 }
 
-pub fn snapshot_bytes(index: u64) -> Arc<[u8]> {
+pub fn snapshot_bytes(index: u64) -> Pieces {
     format!("state at {index}").into_bytes().into()
 }
 

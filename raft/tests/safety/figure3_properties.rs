@@ -159,7 +159,7 @@ impl Properties {
                 "a snapshot of the future: {index}"
             );
             assert_eq!(
-                snapshot.data[..],
+                *snapshot.data.whole(),
                 self.digest_at(index).to_le_bytes(),
                 "state machine safety broken: the snapshot at {index} is of another state"
             );

@@ -1,12 +1,11 @@
 //! The world: a few cores, the messages between them, and what happens to both.
 
 use std::collections::VecDeque;
-use std::sync::Arc;
 
 use raft::consensus::{Config, Effects, Event, Node, Outgoing, Sent};
 use raft::messages::{Reply, Request};
 use raft::timing::Time;
-use raft::types::{Command, Index, ServerId};
+use raft::types::{Command, Index, Pieces, ServerId};
 
 use crate::chance::Chance;
 use crate::disk::Disk;
@@ -180,10 +179,10 @@ impl World {
         let index = Index::new(self.chance.below(given + 1) as u64);
         let event = if self.chance.per_mille(100) {
             let index = Index::new((given + 1 + self.chance.below(5)) as u64);
-            Event::SnapshotTaken { index, data: Arc::from(*b"nonsense") }
+            Event::SnapshotTaken { index, data: Pieces::from(&b"nonsense"[..]) }
         } else {
             let data = self.properties.digest_at(index).to_le_bytes();
-            Event::SnapshotTaken { index, data: Arc::from(data) }
+            Event::SnapshotTaken { index, data: Pieces::from(&data[..]) }
         };
         self.happen(server, event, weather);
     }

@@ -56,7 +56,6 @@ impl GroupClerk {
             *first_try = false;
             attempt.failed();
             if labrt::now() >= until {
-                attempt.given_up();
                 return Err(Unanswered);
             }
         }

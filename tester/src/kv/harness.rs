@@ -6,7 +6,7 @@ use kvapi::{Clerk, Error, Version};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use super::op_log::{Answer, OpLog, Request};
+use super::op_log::{Answer, Heard, OpLog, Request, done};
 use super::recorder::{self, Recorder};
 use super::verdict::judge_history;
 use crate::client::Client;
@@ -121,7 +121,7 @@ impl KvHarness {
             clerk,
             request,
             |clerk| clerk.get(key),
-            |(value, version)| Answer::Value(value.clone(), *version),
+            |(value, version)| Heard::Answer(Answer::Value(value.clone(), *version)),
         )
     }
 
@@ -153,12 +153,7 @@ impl KvHarness {
         version: Version,
     ) -> Result<(), Error> {
         let request = Request::Put { key: key.to_owned(), value: value.to_owned(), version };
-        self.recorder.record(
-            clerk,
-            request,
-            |clerk| clerk.put(key, value, version),
-            |()| Answer::Done,
-        )
+        self.recorder.record(clerk, request, |clerk| clerk.put(key, value, version), done)
     }
 
     /// Fails unless the key has this value and version.

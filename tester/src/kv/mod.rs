@@ -18,13 +18,14 @@ mod generic;
 mod harness;
 mod op_log;
 mod recorder;
+mod text;
 mod verdict;
 mod workload;
 
 pub use generic::GenericTest;
 pub use harness::{ClerkMaker, KvHarness, TestClerk};
 pub use op_log::{Answer, Op, OpLog, ReadError, Request};
-pub(crate) use verdict::contradiction;
+pub use text::Text;
 pub use verdict::{Legality, judge_append_history, judge_history};
 pub use workload::{AppendEntry, ClientResult, Entry, Partitioner, make_keys, rand_value};
 

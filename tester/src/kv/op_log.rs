@@ -3,15 +3,17 @@
 //! One JSON object an operation a line, as `docs/TESTING.md` describes.
 
 use std::borrow::Cow;
+use std::collections::BTreeMap;
 use std::io::{self, BufRead as _, BufReader, BufWriter, Write as _};
 use std::path::Path;
-use std::sync::Arc;
 use std::time::Duration;
 
 use kvapi::{Error, Version};
 use labrt::Instant;
 use parking_lot::Mutex;
 use serde::{Deserialize, Serialize};
+
+use super::text::Text;
 
 /// What was asked for.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -85,24 +87,40 @@ fn cut(text: &str) -> Cow<'_, str> {
 pub enum Answer {
     /// A get's value and version.
     Value(String, Version),
-    /// A get's value, in the service without versions. Such values grow long, so they are shared.
-    Text(Arc<str>),
+    /// A get's value, in the service without versions. Such values grow long and are kept once.
+    Text(Text),
     /// A put or an append is done.
     Done,
     /// An error of either.
     Failed(Error),
 }
 
-impl Answer {
+/// The same, while it is being noted.
+pub(crate) enum Heard<'a> {
+    /// This.
+    Answer(Answer),
+    /// [`Answer::Text`] with this value.
+    Text(&'a str),
+}
+
+impl Heard<'_> {
     /// The answer in few characters.
     pub(crate) fn brief(&self) -> String {
         match self {
-            Answer::Value(value, version) => format!("{} at version {}", cut(value), version.get()),
-            Answer::Text(value) => cut(value).into_owned(),
-            Answer::Done => "ok".to_owned(),
-            Answer::Failed(error) => format!("{error}"),
+            Heard::Text(value) => cut(value).into_owned(),
+            Heard::Answer(Answer::Value(value, version)) => {
+                format!("{} at version {}", cut(value), version.get())
+            }
+            Heard::Answer(Answer::Text(text)) => text.with(|value| cut(value).into_owned()),
+            Heard::Answer(Answer::Done) => "ok".to_owned(),
+            Heard::Answer(Answer::Failed(error)) => format!("{error}"),
         }
     }
+}
+
+/// The answer of a write.
+pub(crate) fn done((): &()) -> Heard<'_> {
+    Heard::Answer(Answer::Done)
 }
 
 /// One operation of one client.
@@ -130,6 +148,8 @@ pub struct OpLog {
 #[derive(Debug)]
 struct Books {
     ops: Vec<Op>,
+    /// The last text seen of each key: the next one mostly begins with it.
+    texts: BTreeMap<String, Text>,
     returns: usize,
     clients: i64,
     /// Whether no two stamps are equal.
@@ -141,11 +161,29 @@ struct Books {
 impl Default for Books {
     fn default() -> Books {
         let last = Instant::from_nanos(0);
-        Books { ops: Vec::new(), returns: 0, clients: 0, strict: false, last }
+        Books {
+            ops: Vec::new(),
+            texts: BTreeMap::new(),
+            returns: 0,
+            clients: 0,
+            strict: false,
+            last,
+        }
     }
 }
 
 impl Books {
+    /// Keeps a text that was seen under this key.
+    fn keep(&mut self, key: &str, seen: &str) -> Text {
+        let known = self.texts.get(key).and_then(|last| last.extended_to(seen));
+        let text = known.unwrap_or_else(|| Text::from(seen));
+        match self.texts.get_mut(key) {
+            Some(last) => *last = text.clone(),
+            None => drop(self.texts.insert(key.to_owned(), text.clone())),
+        }
+        text
+    }
+
     fn stamp(&mut self) -> Instant {
         let mut now = labrt::now();
         if self.strict {
@@ -188,10 +226,17 @@ impl OpLog {
         Open(books.ops.len() - 1)
     }
 
-    pub(crate) fn finish(&self, open: Open, answer: Answer) {
+    pub(crate) fn finish(&self, open: Open, heard: Heard<'_>) {
         let mut books = self.books.lock();
         let now = books.stamp();
         books.returns += 1;
+        let answer = match heard {
+            Heard::Answer(answer) => answer,
+            Heard::Text(seen) => {
+                let key = books.ops[open.0].request.key().to_owned();
+                Answer::Text(books.keep(&key, seen))
+            }
+        };
         books.ops[open.0].returned = Some((now, answer));
     }
 
@@ -356,7 +401,7 @@ impl Line {
                 let value = self.out_value.clone().unwrap_or_default();
                 Ok(match self.out_version {
                     Some(version) => Answer::Value(value, Version::new(version)),
-                    None => Answer::Text(value.into()),
+                    None => Answer::Text(Text::from(value.as_str())),
                 })
             }
             "OK" => Ok(Answer::Done),

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use kvapi::Error;
 
-use super::op_log::{Answer, Op, OpLog, Request};
+use super::op_log::{Answer, Heard, Op, OpLog, Request};
 use super::verdict::Legality;
 use crate::client::Client;
 use crate::cluster::{Cluster, GROUP_0};
@@ -89,7 +89,7 @@ impl Recorder {
         clerk: &TestClerk<C>,
         request: Request,
         call: impl FnOnce(&C) -> Result<T, Error>,
-        answer: impl FnOnce(&T) -> Answer,
+        heard: impl FnOnce(&T) -> Heard<'_>,
     ) -> Result<T, Error> {
         // Two tasks with one clerk are two clients: operations of one client do not overlap.
         let alone = !clerk.inner.busy.swap(true, Ordering::SeqCst);
@@ -97,9 +97,12 @@ impl Recorder {
         log::debug!(target: "kv", clerk = number, event = "call"; "clerk {number}: {}", request.brief());
         let open = self.log.call(number, request);
         let result = call(&clerk.inner.clerk);
-        let answer = result.as_ref().map_or_else(|error| Answer::Failed(*error), answer);
-        log::debug!(target: "kv", clerk = number, event = "return"; "clerk {number} has {}", answer.brief());
-        self.log.finish(open, answer);
+        let heard = match &result {
+            Ok(result) => heard(result),
+            Err(error) => Heard::Answer(Answer::Failed(*error)),
+        };
+        log::debug!(target: "kv", clerk = number, event = "return"; "clerk {number} has {}", heard.brief());
+        self.log.finish(open, heard);
         if alone {
             clerk.inner.busy.store(false, Ordering::SeqCst);
         }

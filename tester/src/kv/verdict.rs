@@ -1,6 +1,6 @@
 //! From a recorded history to a verdict: the one place that knows porcupine.
 
-use std::borrow::Cow;
+use std::borrow::{Borrow, Cow};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -10,6 +10,7 @@ use porcupine::models::versioned_kv::{Input, Output, VersionedKv};
 use porcupine::{Budget, Model, Operation, Options, Step, Verdict, check_operations};
 
 use super::op_log::{Answer, Op, Request};
+use super::text::Text;
 
 /// Steps the search may take for one key: some seconds. Histories of the labs take a few for each operation.
 const STEPS: u64 = 20_000_000;
@@ -35,60 +36,24 @@ pub fn judge_history(ops: &[Op]) -> Legality {
 }
 
 /// Judges a history of the service with Put, Append and Get.
+///
+/// Key by key: what the Gets of one key saw is in memory as whole strings only while that key is judged.
 pub fn judge_append_history(ops: &[Op]) -> Legality {
-    judge_with(&Foreseen::new(ops), ops, unversioned)
-}
-
-/// Operations that cannot be ordered, whatever the others did.
-pub(crate) struct Contradiction {
-    /// Their places in the history.
-    pub(crate) ops: Vec<usize>,
-    /// Where the search got stuck.
-    pub(crate) stuck: usize,
-    /// The same in words, several lines.
-    pub(crate) text: String,
-}
-
-/// What is wrong with a history, if something is. The history says by itself which service it is of.
-pub(crate) fn contradiction(ops: &[Op]) -> Option<Contradiction> {
-    let unversioned_op = |op: &Op| {
-        matches!(op.request, Request::Set { .. } | Request::Append { .. })
-            || matches!(op.returned, Some((_, Answer::Text(_))))
-    };
-    if ops.iter().any(unversioned_op) {
-        contradiction_with(&Foreseen::new(ops), ops, unversioned)
-    } else {
-        contradiction_with(&VersionedKv, ops, |_, op| versioned(op))
+    let mut keys: BTreeMap<&str, Vec<&Op>> = BTreeMap::new();
+    for op in ops {
+        keys.entry(op.request.key()).or_default().push(op);
     }
-}
-
-fn contradiction_with<M: Model>(
-    model: &M,
-    ops: &[Op],
-    translate: impl Fn(usize, &Op) -> Translated<M>,
-) -> Option<Contradiction>
-where
-    M::Input: Clone,
-    M::Output: Clone,
-{
-    let (mut places, mut history) = (Vec::new(), Vec::new());
-    for (at, op) in ops.iter().enumerate() {
-        if let Some(operation) = translate(at, op).ok()? {
-            places.push(at);
-            history.push(operation);
+    let mut result = Legality::Legal;
+    for ops in keys.values() {
+        let model = Foreseen { model: AppendKv::new(), end: end(ops) };
+        let mut seen = None;
+        match judge_with(&model, ops, |at, op| unversioned(at, op, &mut seen)) {
+            Legality::Legal => {}
+            illegal @ Legality::Illegal(_) => return illegal,
+            undecided @ Legality::Undecided(_) => result = undecided,
         }
     }
-    let found = porcupine::explain(model, &history, &options()).ok()??;
-    Some(Contradiction {
-        ops: found.operations.iter().map(|at| places[*at]).collect(),
-        stuck: places[found.stuck.operation],
-        text: found.text,
-    })
-}
-
-fn options() -> Options<'static> {
-    let budget = Budget { steps: Some(STEPS), memory: Some(MEMORY), ..Budget::default() };
-    Options { budget, ..Options::default() }
+    result
 }
 
 /// An operation in a model's words; `None` if it says nothing. An error if the model's service does not have it.
@@ -96,10 +61,11 @@ type Translated<M> = Result<Option<Operation<<M as Model>::Input, <M as Model>::
 
 fn judge_with<M: Model>(
     model: &M,
-    ops: &[Op],
-    translate: impl Fn(usize, &Op) -> Translated<M>,
+    ops: &[impl Borrow<Op>],
+    mut translate: impl FnMut(usize, &Op) -> Translated<M>,
 ) -> Legality {
-    let translated = ops.iter().enumerate().filter_map(|(at, op)| translate(at, op).transpose());
+    let ops = ops.iter().map(Borrow::borrow).enumerate();
+    let translated = ops.filter_map(|(at, op)| translate(at, op).transpose());
     match translated.collect::<Result<Vec<_>, String>>() {
         Ok(history) => judge(model, &history),
         Err(why) => Legality::Undecided(format!("not a history: {why}")),
@@ -107,7 +73,9 @@ fn judge_with<M: Model>(
 }
 
 fn judge<M: Model>(model: &M, history: &[Operation<M::Input, M::Output>]) -> Legality {
-    let report = match check_operations(model, history, &options()) {
+    let budget = Budget { steps: Some(STEPS), memory: Some(MEMORY), ..Budget::default() };
+    let options = Options { budget, ..Options::default() };
+    let report = match check_operations(model, history, &options) {
         Ok(report) => report,
         Err(error) => return Legality::Undecided(format!("not a history: {error}")),
     };
@@ -162,7 +130,9 @@ fn versioned(op: &Op) -> Translated<VersionedKv> {
 }
 
 /// A get that never returned says nothing; a write with an uncertain answer is one that never returned, of a client of its own.
-fn unversioned(at: usize, op: &Op) -> Translated<Foreseen> {
+///
+/// `seen` is what the last Get before this one saw: mostly the same once more.
+fn unversioned(at: usize, op: &Op, seen: &mut Option<(Text, Arc<str>)>) -> Translated<Foreseen> {
     let input = match &op.request {
         Request::Get { key } => append_kv::Input::get(key),
         Request::Set { key, value } => append_kv::Input::put(key, value),
@@ -175,7 +145,14 @@ fn unversioned(at: usize, op: &Op) -> Translated<Foreseen> {
         return Ok((!get).then(|| Operation::pending(op.client, call, input)));
     };
     let output = match answer {
-        Answer::Text(value) => append_kv::Output::Value(Arc::clone(value)),
+        Answer::Text(text) => append_kv::Output::Value(match seen {
+            Some((last, value)) if last.is_same(text) => Arc::clone(value),
+            _ => {
+                let value: Arc<str> = text.with(|value| Arc::from(value));
+                *seen = Some((text.clone(), Arc::clone(&value)));
+                value
+            }
+        }),
         Answer::Done => append_kv::Output::Done,
         Answer::Failed(Error::Maybe) if !get => {
             let alone = i64::try_from(at).map_or(i64::MIN, |at| -1 - at);
@@ -194,19 +171,8 @@ fn unversioned(at: usize, op: &Op) -> Translated<Foreseen> {
 /// to that Get.
 struct Foreseen {
     model: AppendKv,
-    /// By key, what the last Get saw.
-    ends: BTreeMap<String, Arc<str>>,
-}
-
-impl Foreseen {
-    fn new(ops: &[Op]) -> Foreseen {
-        let mut keys: BTreeMap<&str, Vec<&Op>> = BTreeMap::new();
-        for op in ops {
-            keys.entry(op.request.key()).or_default().push(op);
-        }
-        let ends = keys.into_iter().filter_map(|(key, ops)| Some((key.to_owned(), end(&ops)?)));
-        Foreseen { model: AppendKv::new(), ends: ends.collect() }
-    }
+    /// What the last Get saw.
+    end: Option<Arc<str>>,
 }
 
 /// What the last Get of a key saw, if it came after all writes and these were Puts before Appends.
@@ -229,7 +195,7 @@ fn end(ops: &[&Op]) -> Option<Arc<str>> {
             return None;
         }
     }
-    (puts_end < appends_begin).then(|| Arc::clone(value))
+    (puts_end < appends_begin).then(|| value.with(|value| Arc::from(value)))
 }
 
 impl Model for Foreseen {
@@ -249,7 +215,7 @@ impl Model for Foreseen {
     ) -> Step<Self::State> {
         let step = self.model.step(state, input, output);
         if let (Step::To(after), append_kv::Input::Append { key, .. }) = (&step, input)
-            && let Some(end) = self.ends.get(&**key)
+            && let Some(end) = &self.end
             && !end.starts_with(after.get(key))
         {
             return Step::Illegal;

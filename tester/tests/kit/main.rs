@@ -7,7 +7,6 @@ mod connectivity;
 mod failure;
 mod kv;
 mod lives;
-mod nemesis;
 mod runs;
 mod service;
 mod settings;

@@ -147,7 +147,7 @@ impl AppendTest {
                 written += 1;
             } else {
                 let value = harness.get(clerk, key);
-                if !self.random_keys && *value != *last {
+                if !self.random_keys && value != last {
                     fatal!("get wrong value, key {key}, wanted:\n{last}\n, got\n{value}");
                 }
             }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use kvapi::append::Clerk;
 
-use super::super::op_log::{Answer, OpLog, Request};
+use super::super::op_log::{Heard, OpLog, Request, done};
 use super::super::recorder::{self, Recorder};
 use super::super::verdict::judge_append_history;
 use super::super::{ELECTION_TIMEOUT, Partitioner};
@@ -83,13 +83,13 @@ impl AppendHarness {
     }
 
     /// A get, recorded and counted.
-    pub fn get(&self, clerk: &TestClerk, key: &str) -> Arc<str> {
+    pub fn get(&self, clerk: &TestClerk, key: &str) -> String {
         let request = Request::Get { key: key.to_owned() };
         let result = self.recorder.record(
             clerk,
             request,
-            |clerk| Ok(Arc::from(clerk.get(key))),
-            |value| Answer::Text(Arc::clone(value)),
+            |clerk| Ok(clerk.get(key)),
+            |value: &String| Heard::Text(value),
         );
         self.cluster().op();
         result.unwrap_or_default()
@@ -99,7 +99,6 @@ impl AppendHarness {
     #[track_caller]
     pub fn put(&self, clerk: &TestClerk, key: &str, value: &str) {
         let request = Request::Set { key: key.to_owned(), value: value.to_owned() };
-        let done = |(): &()| Answer::Done;
         let result = self.recorder.record(clerk, request, |clerk| clerk.put(key, value), done);
         self.cluster().op();
         if let Err(error) = result {
@@ -126,7 +125,6 @@ impl AppendHarness {
         value: &str,
     ) -> Result<(), kvapi::Error> {
         let request = Request::Append { key: key.to_owned(), value: value.to_owned() };
-        let done = |(): &()| Answer::Done;
         let result = self.recorder.record(clerk, request, |clerk| clerk.append(key, value), done);
         self.cluster().op();
         result
@@ -136,7 +134,7 @@ impl AppendHarness {
     #[track_caller]
     pub fn check(&self, clerk: &TestClerk, key: &str, value: &str) {
         let got = self.get(clerk, key);
-        if *got != *value {
+        if got != value {
             fatal!("Get({key}): expected:\n{value}\nreceived:\n{got}");
         }
     }
