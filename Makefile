@@ -26,7 +26,7 @@ lab_command = cargo run --quiet -p lab -- $(1) $(2)
 given = $(if $(2),$(1) '$(2)')
 WHICH = $(call given,--lab,$(LAB)) $(call given,--test,$(TEST)) $(call given,--profile,$(PROFILE))
 
-.PHONY: help test test-2 test-3a test-3b test-3c test-3d test-4a test-4b test-4c test-5a test-5b test-5c test-kv3a test-kv3b test-kvlimit1 check fmt clippy doc bench sweep merge replay determinism
+.PHONY: help test test-2 test-3a test-3b test-3c test-3d test-4a test-4b test-4c test-5a test-5b test-5c test-kv3a test-kv3b test-kvlimit1 test-nemesis check fmt clippy doc bench sweep merge replay determinism
 .PHONY: $(addprefix test-,$(CRATES))
 
 help: ## list the commands
@@ -67,6 +67,9 @@ test-kv3b: ## the same with snapshots
 test-kvlimit1: ## 3A with maxraftstate 1: a snapshot after every command
 	@$(call lab,-p kvraft --test lab,_kvlimit1)
 
+test-nemesis: ## Raft and both services under faults drawn from the seed, then healed
+	@$(call lab,-p raft -p kvraft --test lab,nemesis)
+
 $(addprefix test-,$(CRATES)): test-%:
 	@$(call lab,-p $*,)
 
@@ -77,6 +80,14 @@ sweep: ## LAB=4c SEEDS=1000: tests x seeds in parallel, failures by cause (docs/
 
 merge: ## REPORTS="a.json b.json": add up the reports of sweeps
 	@$(call lab_command,merge,$(REPORTS) $(call given,--json,$(JSON)))
+
+replay: ## LAB=4c TEST=name SEED=n, or SCHEDULE=file: one run again, with everything written to target/lab
+	@$(call lab_command,replay,$(WHICH) $(call given,--seed,$(SEED)) $(call given,--expect,$(EXPECT)) $(call given,--schedule,$(SCHEDULE)))
+
+# PROFILE=plain OTHER_PROFILE=release compares builds, too.
+determinism: ## each test twice a seed, event by event, and once in another process; LAB=3a-4c SEEDS=3
+	@$(call lab_command,determinism,--lab '$(or $(LAB),3a-4c)' --seeds '$(or $(SEEDS),3)' $(call given,--test,$(TEST)) $(call given,--profile,$(PROFILE)) \
+	  $(call given,--first,$(or $(FIRST),$(SEED))) $(call given,--jobs,$(JOBS)) $(call given,--other-profile,$(OTHER_PROFILE)))
 
 check: fmt clippy doc test ## what must pass before a landing: format, lints, docs, tests
 

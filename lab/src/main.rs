@@ -6,10 +6,12 @@
 mod binaries;
 mod causes;
 mod chunks;
+mod determinism;
 mod drive;
 mod interval;
 mod labs;
 mod progress;
+mod replay;
 mod report;
 mod share;
 mod sweep;
@@ -38,6 +40,28 @@ struct Cli {
 enum Command {
     /// Run tests under many seeds, in parallel
     Sweep(SweepArgs),
+    /// Repeat one run, writing everything of it to target/lab
+    Replay {
+        #[command(flatten)]
+        which: Which,
+        /// The seed of the run; default: the test's own
+        #[arg(long)]
+        seed: Option<u64>,
+        /// The trace hash it must have
+        #[arg(long)]
+        expect: Option<String>,
+        /// Replay this schedule file, which names test and seed
+        #[arg(long, conflicts_with_all = ["test", "seed"])]
+        schedule: Option<PathBuf>,
+    },
+    /// Run every test twice under each seed and compare event by event; once more in another process
+    Determinism {
+        #[command(flatten)]
+        args: SweepArgs,
+        /// Build the tests for the other process in this profile
+        #[arg(long)]
+        other_profile: Option<String>,
+    },
     /// Add up the reports of several sweeps
     Merge {
         /// Reports, as `sweep --json` writes them
@@ -114,6 +138,23 @@ fn carry_out(command: Command) -> Result<ExitCode> {
                 End::Interrupted if report.failures.is_empty() => ExitCode::from(130),
                 // Time that was too short for a single run has shown nothing.
                 _ => verdict(report.is_pass()),
+            })
+        }
+        Command::Replay { which, seed, expect, schedule } => {
+            let build = which.build();
+            let asked =
+                replay::Replay { lab: which.lab, test: which.test, seed, expect, schedule, build };
+            Ok(verdict(replay::replay(&asked)?))
+        }
+        Command::Determinism { args, other_profile } => {
+            let asked = asked(args)?;
+            if asked.backend != "sim" || asked.part.is_some() || asked.json.is_some() {
+                bail!("BACKEND, PART and JSON mean nothing here");
+            }
+            let (passed, end) = determinism::determinism(&asked, other_profile.as_deref())?;
+            Ok(match end {
+                End::Interrupted if passed => ExitCode::from(130),
+                _ => verdict(passed),
             })
         }
         Command::Merge { reports, json } => {

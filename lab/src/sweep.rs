@@ -78,7 +78,11 @@ pub fn sweep(asked: &Sweep) -> Result<(Report, End)> {
     Ok((report, end))
 }
 
-fn labs_of(asked: &Sweep) -> Result<Vec<&'static labs::Lab>> {
+/// The parts that were asked for; none when a test binary was named instead.
+///
+/// # Errors
+/// When they make no sense.
+pub fn labs_of(asked: &Sweep) -> Result<Vec<&'static labs::Lab>> {
     if asked.build.binary.is_some() { Ok(Vec::new()) } else { labs::parse(&asked.lab) }
 }
 

@@ -28,6 +28,9 @@ pub struct Ended {
     pub verdict: String,
     pub kind: Option<String>,
     pub what: Option<String>,
+    /// Whether a second run was compared with it, and where that one parted.
+    #[serde(default)]
+    pub twice: bool,
     pub divergence: Option<String>,
     pub virtual_s: Option<f64>,
     pub wall_s: f64,

@@ -6,13 +6,21 @@
 //! followed by all records.
 //!
 //! A [`Write`] is atomic. Whoever needs two writes (a snapshot, then the shorter log) may crash between them.
+//!
+//! # Faults
+//! A disk can be made slow, and a server can be made to crash in one of its writes, with all of it, part of it or nothing of it on the
+//! disk. A *torn* write leaves what is whole of its front: header, cut and trim fit a sector and are there or not; of the records to
+//! append the first are there, and the one the power went in is short. A snapshot is written beside the old one and takes its place
+//! when it is whole, so a torn one changes nothing. In no case had the write returned.
 
 use std::collections::VecDeque;
 use std::fmt;
 use std::sync::Arc;
+use std::time::Duration;
 
 use parking_lot::Mutex;
 
+use crate::Node;
 use crate::Pieces;
 use crate::sim::{self, Context};
 
@@ -29,6 +37,29 @@ struct Disk {
     /// Bytes in `records`.
     record_bytes: usize,
     snapshot: Option<StoredSnapshot>,
+    /// `None` on a disk that is well.
+    faults: Option<Box<Faults>>,
+}
+
+/// What is wrong with a disk. Belongs to the disk, not to its content: a copy has none.
+#[derive(Clone, Copy, Default)]
+struct Faults {
+    write_takes: Duration,
+    /// Writes left until the crash; 0 when there is to be none.
+    crash_in: u64,
+    left: Left,
+}
+
+/// What the write in which a server crashes leaves on its disk.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub enum Left {
+    /// Nothing: the crash came first.
+    #[default]
+    Nothing,
+    /// This many thousandths of it, from the front.
+    Part(u16),
+    /// All of it: the crash came before the write returned.
+    Everything,
 }
 
 /// A snapshot as it lies on the disk.
@@ -64,16 +95,57 @@ impl Persister {
 
     /// Another disk with the same content: what later happens to one does not touch the other.
     pub fn copy(&self) -> Persister {
-        Persister { disk: Arc::new(Mutex::new(self.disk.lock().clone())) }
+        let content = Disk { faults: None, ..self.disk.lock().clone() };
+        Persister { disk: Arc::new(Mutex::new(content)) }
+    }
+
+    /// From now on every write takes this long.
+    pub fn set_write_time(&self, takes: Duration) {
+        self.disk.lock().set_faults(|faults| faults.write_takes = takes);
+    }
+
+    /// Crashes the writing node in the `nth` write from now on, counted from 1, with so much of it `left` on the disk. Replaces what was
+    /// asked for before; 0 calls it off. On threads, where no node can be crashed, nothing happens.
+    pub fn crash_in_write(&self, nth: u64, left: Left) {
+        self.disk.lock().set_faults(|faults| (faults.crash_in, faults.left) = (nth, left));
     }
 
     /// Carries out `write`, all of it or, if the node is crashed first, nothing. A switch point before and after.
     pub fn write(&self, write: Write) {
         switch_point();
-        let replaced = {
-            let mut disk = self.disk.lock();
-            disk.apply(write)
+        let mut disk = self.disk.lock();
+        let replaced = match disk.faults {
+            None => disk.apply(write),
+            Some(_) => {
+                drop(disk);
+                return self.write_with_faults(write);
+            }
         };
+        drop(disk);
+        drop(replaced);
+        switch_point();
+    }
+
+    #[cold]
+    fn write_with_faults(&self, write: Write) {
+        let takes = self.disk.lock().faults.as_ref().map(|faults| faults.write_takes);
+        if let Some(takes) = takes.filter(|takes| !takes.is_zero()) {
+            crate::sleep(takes);
+        }
+        let crash = self.disk.lock().crashes_now();
+        if let Some(left) = crash.filter(|_| sim::context() != Context::Threads) {
+            let written = match left {
+                Left::Nothing => None,
+                Left::Part(thousandths) => Some(write.torn(thousandths)),
+                Left::Everything => Some(write),
+            };
+            let replaced = written.and_then(|written| self.disk.lock().apply(written));
+            drop(replaced);
+            // The caller ends here, unless it is not of the node it writes for.
+            let _ = Node::current().crash();
+            return;
+        }
+        let replaced = self.disk.lock().apply(write);
         drop(replaced);
         switch_point();
     }
@@ -81,11 +153,15 @@ impl Persister {
     /// Replaces Raft state and snapshot together; no snapshot erases a stored one (the course's `Save`).
     pub fn save(&self, raft_state: Vec<u8>, snapshot: Option<Vec<u8>>) {
         switch_point();
-        *self.disk.lock() = Disk {
+        let mut disk = self.disk.lock();
+        let before = std::mem::take(&mut *disk);
+        *disk = Disk {
             header: raft_state,
             snapshot: snapshot.map(|data| StoredSnapshot { meta: Vec::new(), data: data.into() }),
+            faults: before.faults,
             ..Disk::default()
         };
+        drop(disk);
         switch_point();
     }
 
@@ -150,6 +226,20 @@ impl Disk {
         self.header.len() + self.record_bytes
     }
 
+    fn set_faults(&mut self, set: impl FnOnce(&mut Faults)) {
+        let mut faults = self.faults.as_deref().copied().unwrap_or_default();
+        set(&mut faults);
+        let well = faults.write_takes.is_zero() && faults.crash_in == 0;
+        self.faults = (!well).then(|| Box::new(faults));
+    }
+
+    /// Counts a write. Says what is left of it if it is the one to crash in.
+    fn crashes_now(&mut self) -> Option<Left> {
+        let faults = self.faults.as_deref_mut().filter(|faults| faults.crash_in > 0)?;
+        faults.crash_in -= 1;
+        (faults.crash_in == 0).then_some(faults.left)
+    }
+
     /// Applies a write; returns what it replaced, to be dropped outside the lock.
     fn apply(&mut self, write: Write) -> Option<StoredSnapshot> {
         if let Some(header) = write.header {
@@ -173,6 +263,26 @@ impl Disk {
             Some(snapshot) => self.snapshot.replace(snapshot),
             None => None,
         }
+    }
+}
+
+impl Write {
+    /// What a crash leaves of it after so many thousandths of the bytes to append.
+    fn torn(mut self, thousandths: u16) -> Write {
+        let bytes: usize = self.append.iter().map(|record| record.len()).sum();
+        let mut left = bytes * usize::from(thousandths.min(1000)) / 1000;
+        let mut append = Vec::new();
+        for record in self.append {
+            if left == 0 {
+                break;
+            }
+            let part = left.min(record.len());
+            append.push(if part == record.len() { record } else { record[..part].into() });
+            left -= part;
+        }
+        self.append = append;
+        self.snapshot = None;
+        self
     }
 }
 

@@ -75,7 +75,7 @@ mod threads;
 mod time;
 mod timers;
 
-pub use disk::{Persister, StoredSnapshot, Write};
+pub use disk::{Left, Persister, StoredSnapshot, Write};
 pub use node::{CrashError, Node};
 pub use pieces::{Piece, Pieces};
 pub use rng::{Rng, random_bool, random_range, random_u64, rng};

@@ -111,6 +111,32 @@ impl Node {
         }
     }
 
+    /// Crashes the node at the `nth` switch point that its tasks come to from now on, counted from 1: in the middle of a write, while
+    /// it holds a lock, anywhere. Replaces what was asked for before; 0 calls it off.
+    ///
+    /// # Errors
+    /// [`CrashError::NotSimulated`] on threads, where nothing will happen.
+    pub fn crash_at_switch_point(&self, nth: u64) -> Result<(), CrashError> {
+        match sim::context() {
+            Context::Threads => Err(CrashError::NotSimulated),
+            _ => {
+                sim::with(|world| world.crash_at_switch_point(self.inner.number, nth));
+                Ok(())
+            }
+        }
+    }
+
+    /// Lets the clock of the node go at `percent` of the right speed, on from what it shows: 50 doubles how long its tasks sleep and
+    /// wait. What is waited for already ends when it would have. Does nothing on threads; 0 counts as 1.
+    ///
+    /// Its tasks see that clock, and what they compare with the time of another node may be off. Messages under way and
+    /// [`after`](crate::after) go by the right time.
+    pub fn set_clock_rate(&self, percent: u32) {
+        if sim::context() != Context::Threads {
+            sim::with(|world| world.set_clock_rate(self.inner.number, percent.max(1)));
+        }
+    }
+
     /// Whether it was crashed.
     pub fn is_crashed(&self) -> bool {
         match sim::context() {

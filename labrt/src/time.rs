@@ -63,7 +63,7 @@ impl Sub for Instant {
 pub fn now() -> Instant {
     match sim::context() {
         Context::Threads => Instant(u64::try_from(threads::now().as_nanos()).unwrap_or(u64::MAX)),
-        _ => Instant(sim::with(|world| world.now())),
+        _ => Instant(sim::with(|world| world.local_now())),
     }
 }
 
@@ -83,9 +83,16 @@ pub fn sleep_until(deadline: Instant) {
         return threads::sleep(deadline - now());
     }
     let at = Location::caller();
-    if sim::may_block() {
+    // A clock that is made slower meanwhile makes it wait again.
+    loop {
+        if !sim::may_block() {
+            return;
+        }
         let waiter = sim::with(|world| world.prepare());
         sim::block(waiter, Wait::Sleep, at, Some(deadline.0));
+        if now() >= deadline {
+            return;
+        }
     }
 }
 
@@ -101,8 +108,12 @@ pub fn after(delay: Duration, callback: impl FnOnce() + Send + 'static) {
     match sim::context() {
         Context::Threads => threads::after(delay, Box::new(callback)),
         _ => {
-            let at = now() + delay;
-            sim::with(|world| world.add_callback(at.0, Box::new(callback)));
+            // The world's time, whatever the clock of the calling node shows.
+            let callback = Box::new(callback);
+            sim::with(|world| {
+                let at = Instant(world.now()) + delay;
+                world.add_callback(at.0, callback);
+            });
         }
     }
 }

@@ -3,11 +3,12 @@
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-/// The server that answered last, remembered between calls, and the order in which to try the others.
+/// The server to begin with, remembered between calls, and the order in which to try the others.
 #[derive(Debug)]
 pub struct LeaderHint {
     servers: usize,
-    last_good: AtomicUsize,
+    /// The one that answered last, or that is next after a call was given up.
+    first: AtomicUsize,
 }
 
 /// The way of one call through the servers.
@@ -25,12 +26,12 @@ const PAUSE: Duration = Duration::from_millis(10);
 impl LeaderHint {
     /// For this many servers, numbered from 0. None counts as one.
     pub fn new(servers: usize) -> LeaderHint {
-        LeaderHint { servers: servers.max(1), last_good: AtomicUsize::new(0) }
+        LeaderHint { servers: servers.max(1), first: AtomicUsize::new(0) }
     }
 
-    /// Begins a call with the server that answered last.
+    /// Begins a call: with the server that answered last, or that was next when the last call was given up.
     pub fn attempt(&self) -> Attempt<'_> {
-        Attempt { hint: self, server: self.last_good.load(Ordering::Relaxed), asked: 0 }
+        Attempt { hint: self, server: self.first.load(Ordering::Relaxed), asked: 0 }
     }
 }
 
@@ -42,7 +43,13 @@ impl Attempt<'_> {
 
     /// It answered: later calls begin with it.
     pub fn answered(&self) {
-        self.hint.last_good.store(self.server, Ordering::Relaxed);
+        self.hint.first.store(self.server, Ordering::Relaxed);
+    }
+
+    /// Nobody has answered, and the caller waits no longer: later calls begin with the server that is next. Without this, a call
+    /// whose time is over after one server would ask that server again and again.
+    pub fn given_up(&self) {
+        self.hint.first.store(self.server, Ordering::Relaxed);
     }
 
     /// It did not answer, or does not lead: on to the next, with a pause after each full round.

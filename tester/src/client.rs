@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use labrpc::{Answer, CallError, ClientEnd, Method, Network, Request, Transport};
+use labrpc::{Answer, CallError, ClientEnd, LinkFaults, Method, Network, Request, Transport};
 use parking_lot::Mutex;
 
 use crate::fatal;
@@ -30,6 +30,8 @@ struct Reach {
     ends: BTreeMap<String, End>,
     /// The servers that may be reached; `None` for all.
     allowed: Option<BTreeSet<String>>,
+    /// Of all its ends.
+    faults: LinkFaults,
     deleted: bool,
 }
 
@@ -46,8 +48,13 @@ impl Reach {
 }
 
 impl Client {
-    pub(crate) fn new(network: Network, number: u64, allowed: Option<BTreeSet<String>>) -> Client {
-        let reach = Reach { ends: BTreeMap::new(), allowed, deleted: false };
+    pub(crate) fn new(
+        network: Network,
+        number: u64,
+        allowed: Option<BTreeSet<String>>,
+        faults: LinkFaults,
+    ) -> Client {
+        let reach = Reach { ends: BTreeMap::new(), allowed, faults, deleted: false };
         let reach = Mutex::new(reach);
         Client { inner: Arc::new(Inner { network, number, made: AtomicU64::new(0), reach }) }
     }
@@ -104,9 +111,25 @@ impl Client {
             return result;
         }
         // Looked at only now, after the end can be found: whoever changes the list meanwhile finds the end, too.
-        let allowed = self.inner.reach.lock().allows(server);
+        let (allowed, faults) = {
+            let reach = self.inner.reach.lock();
+            (reach.allows(server), reach.faults.clone())
+        };
+        must(network.set_link(name.as_str(), faults));
         must(network.enable(name.as_str(), allowed));
         Ok(end)
+    }
+
+    /// Gives all its links these faults, in place of those they had.
+    pub fn set_links(&self, faults: &LinkFaults) {
+        let names: Vec<String> = {
+            let mut reach = self.inner.reach.lock();
+            reach.faults = faults.clone();
+            reach.ends.values().map(|end| end.name.clone()).collect()
+        };
+        for name in names {
+            let _ = self.inner.network.set_link(name.as_str(), faults.clone()); // unless it was just deleted
+        }
     }
 
     /// Lets it reach all servers, from now on.

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
-use labrpc::Network;
+use labrpc::{LinkFaults, Network};
 use labrt::Instant;
 use parking_lot::Mutex;
 
@@ -94,6 +94,8 @@ struct Books {
     /// How often servers of groups that were forgotten were started.
     past_lives: BTreeMap<u64, u64>,
     clients: BTreeMap<u64, Client>,
+    /// Faults of the links of all clients, those to come included.
+    client_links: LinkFaults,
     /// Clients made so far.
     client_numbers: u64,
     begun: Instant,
@@ -130,6 +132,7 @@ impl Cluster {
             groups: BTreeMap::from([(GROUP_0, group)]),
             past_lives: BTreeMap::new(),
             clients: BTreeMap::new(),
+            client_links: LinkFaults::default(),
             client_numbers: 0,
             begun: start,
             begun_wall: Stopwatch::start(),
@@ -283,9 +286,22 @@ impl Cluster {
         let mut books = self.inner.books.lock();
         let number = books.client_numbers;
         books.client_numbers += 1;
-        let client = Client::new(self.inner.network.clone(), number, allowed);
+        let faults = books.client_links.clone();
+        let client = Client::new(self.inner.network.clone(), number, allowed, faults);
         books.clients.insert(number, client.clone());
         client
+    }
+
+    /// Gives the links of all clients, those to come included, these faults in place of those they had.
+    pub fn set_client_links(&self, faults: LinkFaults) {
+        let clients: Vec<Client> = {
+            let mut books = self.inner.books.lock();
+            books.client_links = faults.clone();
+            books.clients.values().cloned().collect()
+        };
+        for client in clients {
+            client.set_links(&faults);
+        }
     }
 
     /// Removes a client's ends from the network. Twice is once.

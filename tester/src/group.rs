@@ -7,9 +7,10 @@
 //!     shutdown_server(i)   cut off ▸ no more replies ▸ copy of the disk ▸ kill     (this order, see there)
 //! ```
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use labrpc::Network;
+use labrpc::{LinkFaults, Network};
 use labrt::{CrashError, Mutex, Node, Persister};
 
 use crate::annotations::Annotations;
@@ -46,6 +47,8 @@ struct Servers {
     past: Vec<Node>,
     /// False until all servers were started for the first time.
     annotated: bool,
+    /// Faults of links, by caller and callee: they belong to the pair, whatever lives it has.
+    links: BTreeMap<(usize, usize), LinkFaults>,
 }
 
 impl Servers {
@@ -102,6 +105,7 @@ impl Group {
             lives: vec![earlier_lives; n],
             past: Vec::new(),
             annotated: false,
+            links: BTreeMap::new(),
         };
         let servers = Mutex::new(servers);
         Group { inner: Arc::new(Inner { network, gid, names, starter, annotations, servers }) }
@@ -162,6 +166,9 @@ impl Group {
             let persister = servers.slots[i].persister.copy();
             let (slot, ends) =
                 Incarnation::new(&inner.network, &inner.names, i, life, persister.clone());
+            for (&(_, to), faults) in servers.links.range((i, 0)..=(i, usize::MAX)) {
+                must(inner.network.set_link(slot.ends[to].as_str(), faults.clone()));
+            }
             let node = slot.node.clone();
             let old = std::mem::replace(&mut servers.slots[i], slot);
             if old.node.live_tasks() > 0 {
@@ -329,6 +336,23 @@ impl Group {
         }
     }
 
+    /// Gives calls from server `from` to server `to` faults of their own, in all its lives until they are replaced;
+    /// `LinkFaults::default()` heals them.
+    #[track_caller]
+    pub fn set_link(&self, from: usize, to: usize, faults: LinkFaults) {
+        self.check(from);
+        self.check(to);
+        let mut servers = self.inner.servers.lock();
+        if let Some(end) = servers.slots[from].ends.get(to) {
+            must(self.inner.network.set_link(end.as_str(), faults.clone()));
+        }
+        if faults == LinkFaults::default() {
+            servers.links.remove(&(from, to));
+        } else {
+            servers.links.insert((from, to), faults);
+        }
+    }
+
     /// Two sides for [`partition`](Group::partition) with `leader` last in the smaller one: the first ⌊n/2⌋+1 others make up the majority.
     #[track_caller]
     pub fn make_partition(&self, leader: usize) -> (Vec<usize>, Vec<usize>) {
@@ -361,6 +385,12 @@ impl Group {
             (servers.connected.clone(), servers.crashed())
         };
         self.inner.annotations.servers(self.inner.gid, &connected, &crashed);
+    }
+
+    /// The node of the present life of server `i`.
+    pub fn node(&self, i: usize) -> Node {
+        self.check(i);
+        self.inner.servers.lock().slots[i].node.clone()
     }
 
     // ---- figures ------------------------------------------------------------------------------------------------------

@@ -46,6 +46,8 @@
 //!   client.rs      ends for one clerk
 //!   annotations.rs faults and checks on a time line
 //!   trace.rs       the events of a run that was traced
+//!   nemesis/       faults by schedule, drawn from a seed
+//!   page/          a traced run as a page to look at
 //!   kv/            recorded clerks, workloads, and the verdict on what they saw
 //! ```
 //!
@@ -55,7 +57,7 @@
 //! - Misuse by a test (a server that does not exist, one started twice) fails that test with a message.
 //!
 //! # Left out on purpose
-//! Checks of Raft's behaviour, which stand in raft's own tests; pictures, which porcupine draws.
+//! Checks of Raft's behaviour, which stand in raft's own tests; pictures of linearizations, which porcupine draws.
 #![forbid(unsafe_code)]
 
 mod annotations;
@@ -64,6 +66,8 @@ mod cluster;
 mod group;
 pub mod kv;
 mod lab;
+pub mod nemesis;
+pub mod page;
 mod randstring;
 mod report;
 mod server;

@@ -120,55 +120,73 @@ impl Event {
     }
 }
 
-/// A whole trace.
-#[derive(Clone, PartialEq, Debug, Default)]
-pub struct Trace {
-    /// In the order in which they happened.
-    pub events: Vec<Event>,
-    /// How many earlier ones were left out.
-    pub cut: u64,
+/// Reads the events of a trace one after the other.
+#[derive(Debug)]
+pub struct Events<R> {
+    lines: R,
+    line: String,
+    number: u64,
+    cut: u64,
+    /// The first event, which was read to see whether it is one.
+    first: Option<io::Result<Event>>,
 }
 
-impl Trace {
-    /// Reads a `trace.jsonl`. The last line may be incomplete: the process may have ended in it.
+impl Events<BufReader<File>> {
+    /// Those of a `trace.jsonl`.
     ///
     /// # Errors
-    /// When the file cannot be read, or is not a trace.
-    pub fn read(path: &Path) -> io::Result<Trace> {
-        Trace::parse(BufReader::new(File::open(path)?))
+    /// When the file cannot be read.
+    pub fn open(path: &Path) -> io::Result<Events<BufReader<File>>> {
+        Ok(Events::new(BufReader::with_capacity(1 << 16, File::open(path)?)))
     }
+}
 
-    /// The same from its lines.
-    ///
-    /// # Errors
-    /// See [`read`](Trace::read).
-    pub fn parse(mut lines: impl io::BufRead) -> io::Result<Trace> {
+impl<R: io::BufRead> Events<R> {
+    /// Those of a trace's lines.
+    pub fn new(lines: R) -> Events<R> {
         #[derive(Deserialize)]
         struct Head {
             cut: u64,
         }
-        let mut trace = Trace::default();
-        let (mut line, mut number) = (String::new(), 0u64);
-        loop {
-            line.clear();
-            if lines.read_line(&mut line)? == 0 {
-                return Ok(trace);
+        let mut events = Events { lines, line: String::new(), number: 0, cut: 0, first: None };
+        events.first = events.read();
+        if let Ok(head) = serde_json::from_str::<Head>(&events.line) {
+            (events.cut, events.first) = (head.cut, None);
+        }
+        events
+    }
+
+    /// How many earlier events were left out.
+    pub fn cut(&self) -> u64 {
+        self.cut
+    }
+
+    fn read(&mut self) -> Option<io::Result<Event>> {
+        self.line.clear();
+        match self.lines.read_line(&mut self.line) {
+            Ok(0) => return None,
+            Ok(_) => self.number += 1,
+            Err(error) => return Some(Err(error)),
+        }
+        match serde_json::from_str(&self.line) {
+            Ok(event) => Some(Ok(event)),
+            // The process may have ended in the last line.
+            Err(_) if !self.line.ends_with('\n') => None,
+            Err(error) => {
+                let what = format!("line {} is not an event of a trace: {error}", self.number);
+                Some(Err(io::Error::new(io::ErrorKind::InvalidData, what)))
             }
-            number += 1;
-            if number == 1
-                && let Ok(head) = serde_json::from_str::<Head>(&line)
-            {
-                trace.cut = head.cut;
-                continue;
-            }
-            match serde_json::from_str(&line) {
-                Ok(event) => trace.events.push(event),
-                Err(_) if !line.ends_with('\n') => return Ok(trace),
-                Err(error) => {
-                    let what = format!("line {number} is not an event of a trace: {error}");
-                    return Err(io::Error::new(io::ErrorKind::InvalidData, what));
-                }
-            }
+        }
+    }
+}
+
+impl<R: io::BufRead> Iterator for Events<R> {
+    type Item = io::Result<Event>;
+
+    fn next(&mut self) -> Option<io::Result<Event>> {
+        match self.first.take() {
+            Some(first) => Some(first),
+            None => self.read(),
         }
     }
 }

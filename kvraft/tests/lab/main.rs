@@ -10,6 +10,7 @@ mod append_regressions;
 mod append_sessions;
 mod basic_4b;
 mod harness;
+mod nemesis;
 mod partition_4b;
 mod persist_4b;
 mod snapshot_4c;

@@ -8,7 +8,8 @@ use std::process::{Command, Output};
 use tester::{Backend, TestOptions};
 
 fn lab(arguments: &[&str]) -> Output {
-    Command::new(env!("CARGO_BIN_EXE_lab")).args(arguments).output().unwrap()
+    let mut command = Command::new(env!("CARGO_BIN_EXE_lab"));
+    command.args(arguments).env(misbehaving::VARIABLE, "1").output().unwrap()
 }
 
 /// `lab <subcommand>` on the misbehaving tests.
@@ -104,6 +105,72 @@ fn a_sweep_without_failures_is_a_success_and_its_parts_merge() {
     assert_eq!(output.status.code(), Some(2));
     assert!(text(&output).contains("overlap: both have panics under seeds"), "{}", text(&output));
     parts.iter().for_each(|path| std::fs::remove_file(path).unwrap());
+}
+
+#[test]
+fn determinism_is_checked_within_a_process_and_across() {
+    // Runs that fail in the same way are equal.
+    let output = on_misbehaving("determinism", "misbehaving::panics", &["--seeds", "40"]);
+    assert_eq!(output.status.code(), Some(0), "{}", text(&output));
+    assert!(text(&output).contains("PASS: 40 runs, each the same twice"), "{}", text(&output));
+    let within = on_misbehaving("determinism", "counts_its_runs", &["--seeds", "1"]);
+    assert_eq!(within.status.code(), Some(1), "{}", text(&within));
+    let expected = "counts_its_runs seed 1: seed 1 gave two different runs: event ";
+    assert!(text(&within).contains(expected), "{}", text(&within));
+    let across = on_misbehaving("determinism", "takes_the_process_number", &["--seeds", "1"]);
+    assert_eq!(across.status.code(), Some(1), "{}", text(&across));
+    assert!(text(&across).contains("one path twice in one process and another in the next"));
+}
+
+#[test]
+fn a_replay_repeats_one_run() {
+    let bad = bad_seeds();
+    let good = (1..).find(|seed| !bad.contains(seed)).unwrap().to_string();
+    let output = on_misbehaving("replay", "misbehaving::panics", &["--seed", &good]);
+    assert_eq!(output.status.code(), Some(0), "{}", text(&output));
+    assert!(text(&output).starts_with("  log: "), "{}", text(&output));
+    let expected = format!("panics seed {good}: pass, twice the same run");
+    assert!(text(&output).contains(&expected), "{}", text(&output));
+    let output = on_misbehaving("replay", "misbehaving::panics", &["--seed", &bad[0].to_string()]);
+    assert_eq!(output.status.code(), Some(1), "{}", text(&output));
+    let expected = format!("panics seed {}: fail, twice the same run", bad[0]);
+    assert!(text(&output).contains(&expected), "{}", text(&output));
+    let other = ["--seed", &good, "--expect", "0000000000000001"];
+    let output = on_misbehaving("replay", "misbehaving::panics", &other);
+    assert_eq!(output.status.code(), Some(1), "{}", text(&output));
+    assert!(text(&output).contains("NOT THE SAME RUN"), "{}", text(&output));
+    let output = on_misbehaving("replay", "counts_its_runs", &[]);
+    assert_eq!(output.status.code(), Some(1), "{}", text(&output));
+    assert!(text(&output).contains("NOT REPEATABLE"), "{}", text(&output));
+    let output = on_misbehaving("replay", "misbehaving::", &[]);
+    assert_eq!(output.status.code(), Some(2), "{}", text(&output));
+    assert!(text(&output).contains("can be one of misbehaving::aborts"), "{}", text(&output));
+    // A file says which test, which seed, and has the last word on the rest.
+    let schedule = temporary("schedule.json");
+    let json = r#"{"package":"lab","test":"panics","seed":SEED,"faults":[]}"#;
+    std::fs::write(&schedule, json.replace("SEED", &good)).unwrap();
+    let this = std::env::current_exe().unwrap();
+    let from_file = ["replay", "--binary", this.to_str().unwrap(), "--schedule"];
+    let output = lab(&[&from_file[..], &[schedule.to_str().unwrap()]].concat());
+    assert!(text(&output).contains(&format!("panics seed {good}: pass")), "{}", text(&output));
+    std::fs::write(&schedule, "{}").unwrap();
+    let output = lab(&[&from_file[..], &[schedule.to_str().unwrap()]].concat());
+    assert!(text(&output).contains("is not a schedule"), "{}", text(&output));
+    std::fs::remove_file(&schedule).unwrap();
+}
+
+/// Nothing can be written at the end of a run that has none: its log is written line by line.
+#[test]
+fn a_replay_of_a_run_that_ends_its_process_has_a_log() {
+    let seed = bad_seeds()[0].to_string();
+    let output = on_misbehaving("replay", "misbehaving::aborts", &["--seed", &seed]);
+    assert_eq!(output.status.code(), Some(1), "{}", text(&output));
+    assert!(text(&output).contains("the run ended its process: aborted (signal 6)"));
+    let said = text(&output);
+    let log = said.lines().find_map(|line| line.strip_prefix("  log: ")).unwrap();
+    assert!(log.ends_with(&format!("lab/aborts-{seed}/log.txt")), "{log}");
+    let log = std::fs::read_to_string(log).unwrap();
+    assert!(log.contains(" INFO test bad: true\n"), "{log}");
 }
 
 #[test]

@@ -1,5 +1,6 @@
-//! Lab tests that go wrong in every way a run can, under some seeds, and only when a sweep's worker runs them: to `cargo test` they pass.
+//! Lab tests that go wrong in every way a run can, under some seeds, and only when they are asked to: to `cargo test` they pass.
 
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use tester::lab_test;
@@ -9,10 +10,14 @@ pub fn is_bad() -> bool {
     labrt::random_range(0..8_u32) == 0
 }
 
+/// What asks for it.
+pub const VARIABLE: &str = "MISBEHAVE";
+
 fn goes_wrong() -> bool {
     let bad = is_bad();
+    log::info!(target: "test", "bad: {bad}");
     labrt::sleep(Duration::from_millis(1));
-    bad && std::env::var_os("LAB_WORKER").is_some()
+    bad && std::env::var_os(VARIABLE).is_some()
 }
 
 #[test]
@@ -65,6 +70,25 @@ fn waits_for_ever() {
             let (_sender, receiver) = labrt::channel::unbounded::<()>();
             let _ = receiver.recv();
         }
+    });
+}
+
+/// What a lab test must not do: something of the process gets into the run.
+#[test]
+fn takes_the_process_number() {
+    lab_test!(|| {
+        if std::env::var_os(VARIABLE).is_some() {
+            labrt::sim::message("process", &std::process::id().to_le_bytes());
+        }
+    });
+}
+
+/// Neither: the second run starts from what the first has left.
+#[test]
+fn counts_its_runs() {
+    static RUNS: AtomicU64 = AtomicU64::new(0);
+    lab_test!(|| {
+        labrt::sim::message("run", &RUNS.fetch_add(1, Ordering::SeqCst).to_le_bytes());
     });
 }
 

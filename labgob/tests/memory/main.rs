@@ -7,7 +7,6 @@
 //! would disturb, and in the main thread the heap itself grows visibly.
 
 #[path = "../format/samples.rs"]
-#[allow(dead_code)]
 mod samples;
 
 use rand::rngs::Xoshiro256PlusPlus;

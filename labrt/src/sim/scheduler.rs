@@ -401,7 +401,8 @@ fn maybe_yield(one_in: impl FnOnce(&World) -> u32) {
     }
     let (yields, dying) = with(|world| {
         let one_in = one_in(world);
-        (one_in > 0 && world.draws_yield(one_in), world.is_dying())
+        let yields = one_in > 0 && world.draws_yield(one_in);
+        (yields | world.crashes_here(), world.is_dying())
     });
     if dying {
         die();

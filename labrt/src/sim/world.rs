@@ -142,6 +142,35 @@ pub(super) struct NodeState {
     pub(super) name: Arc<str>,
     pub(super) crashed: bool,
     pub(super) live: usize,
+    /// Switch points left until it is crashed; 0 when it is not to be.
+    crash_in: u64,
+    /// `None` as long as it shows the world's time.
+    clock: Option<Clock>,
+}
+
+/// A node's own clock: it went right until `set`, and from there on at a rate of its own.
+#[derive(Clone, Copy)]
+struct Clock {
+    /// Virtual time when the rate was set.
+    set: u64,
+    /// What the clock showed then.
+    showed: u64,
+    rate: u32,
+}
+
+impl Clock {
+    /// What it shows at this virtual time.
+    fn shows(&self, now: u64) -> u64 {
+        let passed = u128::from(now.saturating_sub(self.set)) * u128::from(self.rate) / 100;
+        self.showed.saturating_add(u64::try_from(passed).unwrap_or(u64::MAX))
+    }
+
+    /// The first virtual time at which it shows this.
+    fn when(&self, shown: u64) -> u64 {
+        let wait = u128::from(shown.saturating_sub(self.showed)) * 100;
+        let wait = wait.div_ceil(u128::from(self.rate));
+        self.set.saturating_add(u64::try_from(wait).unwrap_or(u64::MAX))
+    }
 }
 
 #[derive(PartialEq, Eq)]
@@ -183,6 +212,10 @@ pub(crate) struct World {
     pub(super) trace: Trace,
     pub(super) nodes: Vec<NodeState>,
     crashed: Vec<u32>,
+    /// Nodes to be crashed at a switch point that is to come.
+    armed: u32,
+    /// Whether any node has a clock of its own.
+    skewed: bool,
     running: Option<u32>,
     /// The node of tasks that a timer callback spawns: `test`, except inside `Node::enter`.
     callback_node: u32,
@@ -222,6 +255,8 @@ impl World {
             epochs: 0,
             nodes: Vec::new(),
             crashed: Vec::new(),
+            armed: 0,
+            skewed: false,
             running: None,
             callback_node: 0,
             switches: 0,
@@ -285,7 +320,7 @@ impl World {
 
     pub(crate) fn add_node(&mut self, name: Arc<str>) -> u32 {
         self.progress.node_added(&name);
-        self.nodes.push(NodeState { name, crashed: false, live: 0 });
+        self.nodes.push(NodeState { name, crashed: false, live: 0, crash_in: 0, clock: None });
         (self.nodes.len() - 1) as u32
     }
 
@@ -319,9 +354,78 @@ impl World {
     /// Marks the node as crashed; the scheduler buries its tasks before anything else runs.
     pub(crate) fn crash(&mut self, node: u32) {
         if !self.nodes[node as usize].crashed {
+            self.crash_at_switch_point(node, 0);
             self.nodes[node as usize].crashed = true;
             self.crashed.push(node);
         }
+    }
+
+    /// Has the node crashed at its `nth` coming switch point; 0 calls that off.
+    pub(crate) fn crash_at_switch_point(&mut self, node: u32, nth: u64) {
+        let node = &mut self.nodes[node as usize];
+        let nth = if node.crashed { 0 } else { nth };
+        let before = std::mem::replace(&mut node.crash_in, nth);
+        self.armed = self.armed + u32::from(nth > 0) - u32::from(before > 0);
+    }
+
+    /// Counts a switch point of the running task. Says whether its node has just been crashed there.
+    #[inline]
+    pub(super) fn crashes_here(&mut self) -> bool {
+        self.armed > 0 && self.count_switch_point()
+    }
+
+    #[cold]
+    fn count_switch_point(&mut self) -> bool {
+        let node = self.current().node;
+        match self.nodes[node as usize].crash_in {
+            0 => false,
+            1 => {
+                self.crash(node);
+                true
+            }
+            left => {
+                self.nodes[node as usize].crash_in = left - 1;
+                false
+            }
+        }
+    }
+
+    // ---- clocks of nodes ----------------------------------------------------------------------------------------------
+
+    /// From now on the node's clock goes at `rate` percent, on from what it shows.
+    pub(crate) fn set_clock_rate(&mut self, node: u32, rate: u32) {
+        let showed = self.shown_on(node);
+        let clock = Clock { set: self.now, showed, rate };
+        self.skewed = true;
+        self.nodes[node as usize].clock = Some(clock);
+    }
+
+    /// What the clock of a node shows.
+    fn shown_on(&self, node: u32) -> u64 {
+        self.nodes[node as usize].clock.map_or(self.now, |clock| clock.shows(self.now))
+    }
+
+    /// The clock of the running task's node; the world's for timer callbacks.
+    fn clock_here(&self) -> Option<Clock> {
+        let task = self.tasks[self.running? as usize].as_ref()?;
+        self.nodes[task.node as usize].clock
+    }
+
+    /// The time as the running code sees it.
+    #[inline]
+    pub(crate) fn local_now(&self) -> u64 {
+        if !self.skewed {
+            return self.now;
+        }
+        self.clock_here().map_or(self.now, |clock| clock.shows(self.now))
+    }
+
+    /// The virtual time at which the running code's clock shows `deadline`.
+    fn global(&self, deadline: u64) -> u64 {
+        if !self.skewed {
+            return deadline;
+        }
+        self.clock_here().map_or(deadline, |clock| clock.when(deadline))
     }
 
     // ---- tasks --------------------------------------------------------------------------------------------------------
@@ -462,8 +566,9 @@ impl World {
     #[inline]
     pub(super) fn block(&mut self, waiter: Waiter, wait: Wait, at: Place, deadline: Option<u64>) {
         if let Some(deadline) = deadline {
-            self.add_timer(deadline, Target::Wake(waiter));
+            self.add_timer(self.global(deadline), Target::Wake(waiter));
         }
+        self.crashes_here();
         let since = self.now;
         self.task_mut(waiter.slot).state = State::Blocked { wait, since, at };
     }
@@ -527,6 +632,7 @@ impl World {
     pub(super) fn yield_living(&mut self) -> bool {
         let lives = !self.is_dying();
         if lives {
+            self.crashes_here();
             self.yield_running();
         }
         lives

@@ -4,6 +4,7 @@
 //! [`in_child`] starts this binary with one test and a variable that tells the test which side it is on.
 
 mod crash;
+mod faults;
 mod memory;
 mod pitfalls;
 mod replay;

@@ -2,6 +2,7 @@
 #![cfg(feature = "cli")]
 
 use std::fs;
+use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -57,7 +58,17 @@ fn an_exhausted_budget_is_2() {
 fn bad_input_is_3_and_names_the_line() {
     let cases = [
         ("not json", "{", "line 7: EOF"),
-        ("no object", "[]", "line 7"),
+        ("no object", "[]", "line 7: not a JSON object: \"[]\""),
+        (
+            "an array of the fields",
+            r#"[1,"get","k","","","",0,"ErrNoKey",50,60]"#,
+            "line 7: not a JSON object",
+        ),
+        (
+            "no key",
+            r#"{"client":1,"op":"get","call":50,"return":60}"#,
+            "line 7: missing field `key`, at column 45",
+        ),
         (
             "no such op",
             r#"{"client":1,"op":"pop","key":"k","call":50,"return":60}"#,
@@ -117,6 +128,58 @@ fn jepsen_logs_are_read() {
         porcupine(&["check", &file("jepsen3.log", &log.replace("0\t:ok", "7\t:ok"))]);
     assert!(text.contains("line 5: process 7 did not invoke anything"), "{text}");
     assert_eq!(status, 3);
+}
+
+/// A file of another kind must not pass as a history in which nothing happened.
+#[test]
+fn a_log_without_operations_is_no_jepsen_log() {
+    let (status, text) = porcupine(&["check", &file("not.log", GOOD)]);
+    assert!(text.contains("not a jepsen log"), "{text}");
+    assert_eq!(status, 3);
+}
+
+#[test]
+fn standard_input_is_read_packed_or_not() {
+    let mut packed = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+    packed.write_all(GOOD.as_bytes()).unwrap();
+    let packed = packed.finish().unwrap();
+    let folder = Path::new(env!("CARGO_TARGET_TMPDIR"));
+    for (name, bytes) in [("plain", GOOD.as_bytes()), ("packed", &packed)] {
+        let path = folder.join(name);
+        fs::write(&path, bytes).unwrap();
+        let output = Command::new(env!("CARGO_BIN_EXE_porcupine"))
+            .args(["check", "-"])
+            .stdin(fs::File::open(&path).unwrap())
+            .output()
+            .unwrap();
+        let text = String::from_utf8([output.stdout, output.stderr].concat()).unwrap();
+        assert!(text.contains("-: linearizable (4 operations"), "{name}: {text}");
+        assert_eq!(output.status.code(), Some(0), "{name}");
+    }
+}
+
+/// Fourteen appends at once, and a get that shows none of them: nothing tells their orders apart, and all of
+/// them must be tried. The budget ends, in time, steps or memory, and that is said.
+#[test]
+fn what_is_exponential_ends_with_its_budget() {
+    let mut history = String::new();
+    for client in 0..14 {
+        history += &format!(
+            "{{\"client\":{client},\"op\":\"append\",\"key\":\"k\",\"value\":\"{client}\",\"call\":0,\"return\":1000}}\n"
+        );
+    }
+    history += "{\"client\":20,\"op\":\"get\",\"key\":\"k\",\"out_value\":\"nobody wrote this\",\"call\":2000,\"return\":3000}\n";
+    let path = file("appends.jsonl", &history);
+    for (budget, why) in [
+        (["--timeout", "200ms"], "the time is up"),
+        (["--steps", "100000"], "the step budget is used up"),
+        (["--memory", "10M"], "the memory budget is used up"),
+    ] {
+        let (status, text) =
+            porcupine(&[&["check", "--model", "append-kv", &path], &budget[..]].concat());
+        assert!(text.contains(why), "{budget:?}: {text}");
+        assert_eq!(status, 2, "{budget:?}: {text}");
+    }
 }
 
 #[test]

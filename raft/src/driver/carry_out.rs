@@ -120,7 +120,6 @@ impl Shared {
     /// Starts a call; its reply will be an event of its own.
     fn send(self: &Arc<Shared>, message: Outgoing) {
         let Outgoing { to, request, sent } = message;
-        tell::sends(self, to, &request);
         let shared = Arc::clone(self);
         peer::start(shared, to, request, sent);
     }

@@ -32,7 +32,8 @@ use std::time::Duration;
 
 use labrpc::{ClientEnd, Service};
 use labrt::channel::{RecvTimeoutError, Sender};
-use labrt::{Condvar, Instant, Persister, Pieces, oneshot};
+use labrt::{Condvar, Instant, Persister, Pieces, Write, oneshot};
+use log::warn;
 
 use crate::apply_msg::ApplyMsg;
 use crate::consensus::{Config, Event, Node, ReadRefused};
@@ -42,6 +43,7 @@ use crate::watch::{Seat, Watch};
 
 pub use handlers::{AppendEntries, InstallSnapshot, RequestVote};
 pub use persistence::CorruptState;
+use persistence::Loaded;
 pub(crate) use persistence::read_header;
 
 /// What a Raft server is made of.
@@ -148,7 +150,7 @@ impl Raft {
     /// Starts a server from what is on its disk. Returns quickly; the work is done by tasks of the caller's node.
     ///
     /// After a restart everything from index 1 is delivered again; with a snapshot on the disk, everything after it, and the service
-    /// loads the snapshot itself.
+    /// loads the snapshot itself. A last log record that a power cut has left unfinished is dropped: its write never returned.
     ///
     /// # Errors
     /// [`Error::Corrupt`] when the saved state cannot be trusted: never a fresh start.
@@ -158,10 +160,15 @@ impl Raft {
             Ok(id) if me < peers.len() => ServerId::new(id),
             _ => return Err(Error::NotAMember { me, peers: peers.len() }),
         };
-        let saved = persistence::load(&persister)?;
+        let Loaded { saved, torn } = persistence::load(&persister)?;
+        let whole = saved.entries.len();
         let servers = u32::try_from(peers.len()).unwrap_or(u32::MAX);
         let node = Node::restore(Config::new(id, servers), saved, Time::ZERO, &mut dice)
             .map_err(CorruptState::from)?;
+        if torn {
+            warn!(target: "raft::disk", "{id} drops a log record that a power cut has left unfinished");
+            persister.write(Write { keep_records: Some(whole), ..Write::default() });
+        }
         let watch = labrt::sim::local::<Watch>();
         let seat = match &watch {
             Some(watch) => watch.sit_down(group, servers, &node),

@@ -16,6 +16,8 @@ pub(super) fn start(shared: Arc<Shared>, to: ServerId, request: Request, sent: S
     let home = shared.home.clone();
     home.spawn_detached("raft-call", move || {
         let Some(end) = shared.end_of(to) else { return };
+        // In the task that makes the call, just before it: whoever reads the trace can tell which call carries it.
+        tell::sends(&shared, to, &request);
         let event = match call(end, &request) {
             Ok(reply) => {
                 tell::hears(&shared, to, &request, &reply);

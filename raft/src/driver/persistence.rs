@@ -2,10 +2,15 @@
 //!
 //! ```text
 //!   header     checksum │ labgob(Header: term, vote, base)
-//!   record     checksum │ labgob(Entry)                       one for each entry after the base
+//!   record     checksum │ labgob(Entry) │ !checksum            one for each entry after the base
 //!   snapshot   meta: checksum │ labgob(SnapshotMeta: last entry, checksum of the data);   data: the service's bytes
 //! ```
 //! A checksum stands before each part, so that a damaged disk is noticed and never mistaken for an old promise.
+//!
+//! A power cut may come in the middle of a write. Header and snapshot are then there or not, but of the records to append the first
+//! may be there, and the last of those cut short ([`labrt::Left`]). Such a write never returned, so nothing was promised on it: a last
+//! record that ends early is dropped. To tell it from a damaged one, the checksum stands at the end, too, inverted: damage to one place
+//! leaves two of the three (first checksum, value, last checksum) in agreement, a record without its end does not.
 
 use std::sync::Arc;
 
@@ -110,7 +115,41 @@ pub(crate) fn read_header(
 /// A log record. `scratch` saves every entry an allocation.
 pub(super) fn record(entry: &Entry, scratch: &mut Vec<u8>) -> Arc<[u8]> {
     seal_into(entry, scratch);
+    let end: [u8; CHECKSUM] = std::array::from_fn(|at| !scratch[at]);
+    scratch.extend_from_slice(&end);
     Arc::from(scratch.as_slice())
+}
+
+/// Why a record cannot be read.
+enum Unreadable {
+    /// It has no end: the power was cut while it was written.
+    Torn,
+    Damaged(String),
+}
+
+fn read_record(bytes: &[u8]) -> Result<Entry, Unreadable> {
+    let Some((first, rest)) = bytes.split_first_chunk::<CHECKSUM>() else {
+        return Err(Unreadable::Torn);
+    };
+    let Some((value, last)) = rest.split_last_chunk::<CHECKSUM>() else {
+        return Err(Unreadable::Torn);
+    };
+    let (first, last) = (u32::from_le_bytes(*first), !u32::from_le_bytes(*last));
+    let sum = crc32fast::hash(value);
+    if sum != first && sum != last && first != last {
+        return Err(Unreadable::Torn);
+    }
+    if sum != first || sum != last {
+        return Err(Unreadable::Damaged("its checksum does not fit".into()));
+    }
+    labgob::decode(value).map_err(|error| Unreadable::Damaged(error.to_string()))
+}
+
+/// What is on a disk.
+pub(super) struct Loaded {
+    pub(super) saved: Saved,
+    /// The last record is torn. It is not among the entries, and has to go from the disk.
+    pub(super) torn: bool,
 }
 
 pub(super) fn snapshot_meta(snapshot: &Snapshot) -> Vec<u8> {
@@ -118,7 +157,7 @@ pub(super) fn snapshot_meta(snapshot: &Snapshot) -> Vec<u8> {
 }
 
 /// Reads what a server left on its disk; an empty disk is a server that never ran.
-pub(super) fn load(persister: &Persister) -> Result<Saved, CorruptState> {
+pub(super) fn load(persister: &Persister) -> Result<Loaded, CorruptState> {
     let header = persister.header();
     let records = persister.records();
     if header.is_empty() && !records.is_empty() {
@@ -126,9 +165,24 @@ pub(super) fn load(persister: &Persister) -> Result<Saved, CorruptState> {
     }
     let (term, voted_for, base) = read_header(&header)?;
     let mut entries = Vec::with_capacity(records.len());
+    let mut torn = false;
     for (number, record) in records.iter().enumerate() {
-        let entry: Entry = unsealed(|| format!("log record {number} after {base}"), record)?;
-        entries.push(entry);
+        let problem = match read_record(record) {
+            Ok(entry) => {
+                entries.push(entry);
+                continue;
+            }
+            Err(Unreadable::Torn) if number + 1 == records.len() => {
+                torn = true;
+                continue;
+            }
+            Err(Unreadable::Torn) => "it is cut short, and others follow".to_owned(),
+            Err(Unreadable::Damaged(problem)) => problem,
+        };
+        return Err(CorruptState::Damaged {
+            part: format!("log record {number} after {base}"),
+            problem,
+        });
     }
     let snapshot = match persister.stored_snapshot() {
         None => None,
@@ -144,5 +198,5 @@ pub(super) fn load(persister: &Persister) -> Result<Saved, CorruptState> {
             Some(Snapshot { last: meta.last, data: stored.data })
         }
     };
-    Ok(Saved { term, voted_for, snapshot, base, entries })
+    Ok(Loaded { saved: Saved { term, voted_for, snapshot, base, entries }, torn })
 }

@@ -8,6 +8,7 @@ mod churn_3c;
 mod election_3a;
 mod figure8_3c;
 mod harness;
+mod nemesis;
 mod persist_3c;
 mod servers;
 mod snapshot_3d;

@@ -1,7 +1,9 @@
 //! The course's tests of the replicated state machine (parts 4A and 4C), on both back ends (see docs/TESTING.md).
 
 mod counter;
+mod freed;
 mod harness;
+mod patience;
 mod restart_4a;
 mod snapshot_4c;
 mod submit_4a;

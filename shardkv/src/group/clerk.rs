@@ -56,6 +56,7 @@ impl GroupClerk {
             *first_try = false;
             attempt.failed();
             if labrt::now() >= until {
+                attempt.given_up();
                 return Err(Unanswered);
             }
         }

@@ -1,5 +1,7 @@
 //! The server of a shard group: five RPCs, each a submit.
 
+use std::time::Duration;
+
 use kvapi::{Error, GetReply, PutReply};
 use kvsrv::{Get, Put};
 use labrpc::{Method, Service};
@@ -10,6 +12,10 @@ use crate::messages::{DeleteShard, FreezeReply, FreezeShard, InstallShard, Shard
 use crate::shard::Gid;
 
 pub use rsm::Options;
+
+/// How long a request waits for its entry. A leader that is cut off from its group would keep it for as long as that lasts; so the
+/// clerk asks another server instead, and the answer of what is done a second time is the same.
+const PATIENCE: Duration = Duration::from_secs(1);
 
 /// One server of a shard group. Clones are handles to the same one.
 #[derive(Clone, Debug)]
@@ -31,7 +37,7 @@ impl ShardServer {
         /// The reply of the kind that belongs to the request, or the reason to ask another server.
         macro_rules! submit {
             ($server:expr, $request:expr, $kind:path) => {
-                match $server.rsm.submit($request) {
+                match $server.rsm.submit_within(PATIENCE, $request) {
                     Ok($kind(outcome)) => outcome,
                     // Replies of other kinds do not come: a reply belongs to its request.
                     Ok(_) | Err(_) => Err(Error::WrongLeader),

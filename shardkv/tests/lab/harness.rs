@@ -139,16 +139,21 @@ impl Sharded {
         self.kv.cluster().group(gid).start_servers();
     }
 
-    /// Shuts the server down that leads the group.
-    pub fn shutdown_leader(&self, gid: u64) {
+    /// The server that leads the group, or the first that says so.
+    pub fn leader(&self, gid: u64) -> usize {
         let servers = self.servers.lock().clone();
         let leads = |(at, server): &(&(u64, usize), &ShardServer)| {
             at.0 == gid && server.rsm().raft().state().1
         };
-        let Some((&(_, leader), _)) = servers.iter().find(leads) else {
-            fatal!("group {gid} has no leader")
-        };
-        self.kv.cluster().group(gid).shutdown_server(leader);
+        match servers.iter().find(leads) {
+            Some((&(_, leader), _)) => leader,
+            None => fatal!("group {gid} has no leader"),
+        }
+    }
+
+    /// Shuts the server down that leads the group.
+    pub fn shutdown_leader(&self, gid: u64) {
+        self.kv.cluster().group(gid).shutdown_server(self.leader(gid));
     }
 
     /// Bytes of keys and values that each server of the group holds.

@@ -3,6 +3,7 @@
 
 mod clerks_5a;
 mod controllers_5c;
+mod cut_off_5a;
 mod faults_5c;
 mod freed_5b;
 mod harness;

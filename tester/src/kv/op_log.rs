@@ -108,12 +108,19 @@ impl Heard<'_> {
     pub(crate) fn brief(&self) -> String {
         match self {
             Heard::Text(value) => cut(value).into_owned(),
-            Heard::Answer(Answer::Value(value, version)) => {
-                format!("{} at version {}", cut(value), version.get())
-            }
-            Heard::Answer(Answer::Text(text)) => text.with(|value| cut(value).into_owned()),
-            Heard::Answer(Answer::Done) => "ok".to_owned(),
-            Heard::Answer(Answer::Failed(error)) => format!("{error}"),
+            Heard::Answer(answer) => answer.brief(),
+        }
+    }
+}
+
+impl Answer {
+    /// The answer in few characters.
+    pub(crate) fn brief(&self) -> String {
+        match self {
+            Answer::Value(value, version) => format!("{} at version {}", cut(value), version.get()),
+            Answer::Text(text) => text.with(|value| cut(value).into_owned()),
+            Answer::Done => "ok".to_owned(),
+            Answer::Failed(error) => format!("{error}"),
         }
     }
 }

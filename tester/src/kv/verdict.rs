@@ -56,6 +56,68 @@ pub fn judge_append_history(ops: &[Op]) -> Legality {
     result
 }
 
+/// Operations that cannot be ordered, whatever the others did.
+pub(crate) struct Contradiction {
+    /// Their places in the history.
+    pub(crate) ops: Vec<usize>,
+    /// Where the search got stuck.
+    pub(crate) stuck: usize,
+    /// The same in words, several lines.
+    pub(crate) text: String,
+}
+
+/// What is wrong with a history, if something is. The history says by itself which service it is of.
+pub(crate) fn contradiction(ops: &[Op]) -> Option<Contradiction> {
+    let unversioned_op = |op: &Op| {
+        matches!(op.request, Request::Set { .. } | Request::Append { .. })
+            || matches!(op.returned, Some((_, Answer::Text(_))))
+    };
+    if !ops.iter().any(unversioned_op) {
+        let all = ops.iter().enumerate().collect();
+        return contradiction_with(&VersionedKv, all, |_, op| versioned(op));
+    }
+    let mut keys: BTreeMap<&str, Vec<(usize, &Op)>> = BTreeMap::new();
+    for (at, op) in ops.iter().enumerate() {
+        keys.entry(op.request.key()).or_default().push((at, op));
+    }
+    keys.into_values().find_map(|ops| {
+        let only: Vec<&Op> = ops.iter().map(|(_, op)| *op).collect();
+        let model = Foreseen { model: AppendKv::new(), end: end(&only) };
+        let mut seen = None;
+        contradiction_with(&model, ops, |at, op| unversioned(at, op, &mut seen))
+    })
+}
+
+/// The same of some operations, with their places in the history.
+fn contradiction_with<M: Model>(
+    model: &M,
+    ops: Vec<(usize, &Op)>,
+    mut translate: impl FnMut(usize, &Op) -> Translated<M>,
+) -> Option<Contradiction>
+where
+    M::Input: Clone,
+    M::Output: Clone,
+{
+    let (mut places, mut history) = (Vec::new(), Vec::new());
+    for (at, op) in ops {
+        if let Some(operation) = translate(at, op).ok()? {
+            places.push(at);
+            history.push(operation);
+        }
+    }
+    let found = porcupine::explain(model, &history, &options()).ok()??;
+    Some(Contradiction {
+        ops: found.operations.iter().map(|at| places[*at]).collect(),
+        stuck: places[found.stuck.operation],
+        text: found.text,
+    })
+}
+
+fn options() -> Options<'static> {
+    let budget = Budget { steps: Some(STEPS), memory: Some(MEMORY), ..Budget::default() };
+    Options { budget, ..Options::default() }
+}
+
 /// An operation in a model's words; `None` if it says nothing. An error if the model's service does not have it.
 type Translated<M> = Result<Option<Operation<<M as Model>::Input, <M as Model>::Output>>, String>;
 
@@ -73,9 +135,7 @@ fn judge_with<M: Model>(
 }
 
 fn judge<M: Model>(model: &M, history: &[Operation<M::Input, M::Output>]) -> Legality {
-    let budget = Budget { steps: Some(STEPS), memory: Some(MEMORY), ..Budget::default() };
-    let options = Options { budget, ..Options::default() };
-    let report = match check_operations(model, history, &options) {
+    let report = match check_operations(model, history, &options()) {
         Ok(report) => report,
         Err(error) => return Legality::Undecided(format!("not a history: {error}")),
     };

@@ -8,6 +8,7 @@ use super::settings::Settings;
 use super::summary;
 use super::sweep::sweep;
 use super::worker::work;
+use crate::nemesis::Schedule;
 
 /// Which test it is: its name and the package it belongs to.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -58,6 +59,10 @@ pub fn judge(
     body: impl Fn() + Clone + Send + Sync + 'static,
 ) -> Judgement {
     logging::install(settings.log.as_deref());
+    let options = &match with_schedule(test, options, settings) {
+        Ok(options) => options,
+        Err(text) => return Judgement { text, passed: false },
+    };
     if let Some(kind) = settings.worker {
         return work(test, options, settings, kind, body);
     }
@@ -82,6 +87,22 @@ pub fn judge(
         text.insert_str(0, &complaint);
     }
     Judgement { text, passed: outcome.verdict.is_pass() }
+}
+
+/// The options, with the schedule of `LAB_SCHEDULE` if it is one of this test.
+fn with_schedule(
+    test: &TestId,
+    options: &TestOptions,
+    settings: &Settings,
+) -> Result<TestOptions, String> {
+    let Some(path) = &settings.schedule else { return Ok(options.clone()) };
+    let refused = |error: String| format!("FAIL LAB_SCHEDULE={}: {error}\n", path.display());
+    let text = std::fs::read_to_string(path).map_err(|error| refused(error.to_string()))?;
+    let schedule = Schedule::from_json(&text).map_err(|error| refused(error.to_string()))?;
+    if schedule.test == test.name() || schedule.test.is_empty() {
+        return Ok(options.clone().schedule(schedule));
+    }
+    Ok(options.clone())
 }
 
 /// Appends to `LAB_SUMMARY` and fills `LAB_HISTORY`; returns a line for each that could not be written.

@@ -4,6 +4,7 @@ use std::fmt::Write as _;
 
 use super::entry::TestId;
 use super::files::write_everything;
+use super::reduce::report_schedule;
 use super::runs::{Outcome, TestOptions};
 use super::settings::Settings;
 
@@ -17,9 +18,10 @@ pub(crate) fn describe(
 ) -> String {
     let mut text = outcome.output.clone();
     text.push_str(&headline(test, outcome));
-    let files = write_everything(test, options, outcome, body);
+    let files = write_everything(test, options, outcome, body.clone());
+    let about_schedule = report_schedule(test, options, settings, outcome, body);
     // Writing to a string cannot fail.
-    for line in &files.lines {
+    for line in files.lines.iter().chain(&about_schedule) {
         let _ = writeln!(text, "  {line}");
     }
     if let Some(divergence) = &files.divergence {
@@ -42,6 +44,9 @@ pub(crate) fn headline(test: &TestId, outcome: &Outcome) -> String {
 /// `repeat with: LAB_SEED=17 cargo test -p kvraft snapshot_rpc_4c`, or the same through make.
 pub(crate) fn repeat_command(test: &TestId, settings: &Settings, outcome: &Outcome) -> String {
     let (package, name) = (test.package(), test.name());
+    if let Some(schedule) = &settings.schedule {
+        return format!("repeat with: make replay SCHEDULE={}", schedule.display());
+    }
     match (&settings.make_target, outcome.seed) {
         (Some(target), Some(seed)) => format!("repeat with: make {target} TEST={name} SEED={seed}"),
         (Some(target), None) => format!("repeat with: make {target} TEST={name} BACKEND=threads"),

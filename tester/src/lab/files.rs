@@ -8,12 +8,14 @@
 //! | `history.jsonl` | operations of clients, as `porcupine` reads them |
 //! | `annotations.jsonl` | faults and checks |
 //! | `log.txt` | one event a line; of the second run |
+//! | `run.html` | a page of the run: see [`page`](crate::page) |
 //! | `trace.jsonl` | the same with its facts as fields, for programs |
 //!
 //! Event lists are large, so hashes are compared first, and only a run that does not repeat is run again with its events kept.
 
 use std::path::{Path, PathBuf};
 
+use super::drawing::draw;
 use super::entry::TestId;
 use super::logging::{RunLog, TEXT_FILE, TRACE_FILE};
 use super::place;
@@ -45,7 +47,7 @@ pub(crate) fn write_everything(
     files.note("history", outcome.write_histories(&folder.join("history.jsonl")));
     files.note("annotations", outcome.write_annotations(&folder.join("annotations.jsonl")));
     if let Some(seed) = outcome.seed {
-        files.divergence = trace(&mut files.lines, &folder, seed, options, outcome, body);
+        files.divergence = trace(&mut files.lines, &folder, test, seed, options, outcome, body);
     }
     files
 }
@@ -69,6 +71,7 @@ fn note(lines: &mut Vec<String>, what: &str, written: std::io::Result<Vec<PathBu
 fn trace(
     lines: &mut Vec<String>,
     folder: &Path,
+    test: &TestId,
     seed: u64,
     options: &TestOptions,
     first: &Outcome,
@@ -85,7 +88,9 @@ fn trace(
     let second = run_keeping(Backend::Sim, seed, options, keep, body.clone());
     let [text, trace] = [TEXT_FILE, TRACE_FILE].map(|name| folder.join(name));
     note(lines, "log", log.finish().map(|()| vec![text]));
+    let drawn = draw(&folder.join("run.html"), test, &trace, &second).map(|path| vec![path]);
     note(lines, "trace", Ok(vec![trace]));
+    note(lines, "page", drawn);
     let (Some(expected), Some(got)) = (first.trace_hash, second.trace_hash) else { return None };
     if expected == got {
         return None;

@@ -14,11 +14,13 @@
 //! ```
 
 mod cpu;
+mod drawing;
 mod entry;
 mod failure;
 mod files;
 mod logging;
 mod place;
+mod reduce;
 mod replay;
 mod runs;
 mod settings;
@@ -34,7 +36,7 @@ pub use entry::{Judgement, TestId, judge, run_lab_test};
 pub(crate) use place::folder_of;
 pub use runs::{Backend, Outcome, TestOptions, Verdict, run};
 pub use settings::{Settings, SettingsError};
-pub(crate) use state::{LiveClusters, RunState, current};
+pub(crate) use state::{LiveClusters, RunState, current, spawn_named};
 pub use state::{fatal, inconclusive, spawn};
 pub use sweep::{SweepReport, sweep};
 pub use worker::Work;

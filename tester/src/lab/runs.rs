@@ -8,6 +8,7 @@ use std::time::Duration;
 use super::cpu::{Stopwatch, thread_cpu_time};
 use super::logging::RunLog;
 use super::state::{Enter, LiveClusters, RunState};
+use crate::nemesis::Schedule;
 
 /// What a body runs on.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
@@ -37,11 +38,13 @@ pub struct TestOptions {
     pub seed: u64,
     /// Time a cluster may live (virtual, when simulated). Default: 120 s, as in the course.
     pub time_limit: Duration,
+    /// The schedule of a nemesis test, where it is not to be drawn from the seed.
+    pub schedule: Option<Arc<Schedule>>,
 }
 
 impl Default for TestOptions {
     fn default() -> TestOptions {
-        TestOptions { seed: 1, time_limit: crate::cluster::TIME_LIMIT }
+        TestOptions { seed: 1, time_limit: crate::cluster::TIME_LIMIT, schedule: None }
     }
 }
 
@@ -57,6 +60,14 @@ impl TestOptions {
     #[must_use]
     pub fn time_limit(mut self, limit: Duration) -> TestOptions {
         self.time_limit = limit;
+        self
+    }
+
+    /// The same, with this schedule and its seed.
+    #[must_use]
+    pub fn schedule(mut self, schedule: Schedule) -> TestOptions {
+        self.seed = schedule.seed;
+        self.schedule = Some(Arc::new(schedule));
         self
     }
 }
@@ -129,6 +140,8 @@ pub struct Outcome {
     /// How often a simulated task got the processor.
     pub switches: u64,
     pub(crate) state: Arc<RunState>,
+    /// What stopped a simulated run, in full.
+    pub(crate) failure: Option<Arc<labrt::sim::Failure>>,
     /// Every event, if they were to be kept.
     pub(crate) events: Arc<Vec<labrt::sim::Event>>,
 }
@@ -215,6 +228,10 @@ pub(crate) fn run_keeping(
     body: impl Fn() + Clone + Send + Sync + 'static,
 ) -> Outcome {
     let state = Arc::new(RunState::default());
+    state.books(|books| {
+        books.seed = (backend == Backend::Sim).then_some(seed);
+        books.planned = options.schedule.clone();
+    });
     match backend {
         Backend::Sim => run_simulated(state, seed, options, keep, body),
         Backend::Threads => run_on_threads(state, keep, body),
@@ -246,6 +263,7 @@ fn run_simulated(
     });
     let mut report = run.report;
     let kind = run.result.as_ref().err().map(|failure| failure.kind);
+    let failure = run.result.as_ref().err().map(|failure| Arc::new(failure.clone()));
     let verdict = match run.result {
         Err(failure) => failed(&state, &failure.to_string()),
         Ok(()) if !report.leaked.is_empty() => failed(&state, &report.leaked.join("\n")),
@@ -255,6 +273,7 @@ fn run_simulated(
     Outcome {
         seed: Some(seed),
         kind,
+        failure,
         trace_hash: Some(report.trace_hash),
         switches: report.switches,
         events: Arc::new(std::mem::take(&mut report.events)),
@@ -326,6 +345,7 @@ fn outcome(
         verdict,
         backend,
         kind: None,
+        failure: None,
         seed: None,
         output,
         time,

@@ -12,6 +12,8 @@ use super::worker::Work;
 /// | `LAB_SEED=n` | run under this seed instead of the test's fixed one |
 /// | `LAB_SEEDS=n` | run under n seeds, from `LAB_SEED` (or 1) on, in parallel |
 /// | `LAB_BACKEND=threads` | run on threads and the wall clock instead of simulated |
+/// | `LAB_SCHEDULE=file` | the nemesis test that this file names follows the schedule in it |
+/// | `LAB_SHRINK=n` | reduce the schedule of a failed nemesis test for n seconds at most; 0 does not |
 /// | `LAB_LOG=filter` | print log lines to stderr as they come, in `env_logger`'s filter syntax |
 /// | `LAB_SUMMARY=file` | append one JSON object a run to this file |
 /// | `LAB_HISTORY=dir` | write the histories of passing runs too, into this folder |
@@ -40,6 +42,10 @@ pub struct Settings {
     pub expect: Option<u64>,
     /// Work for a driver in another process.
     pub worker: Option<Work>,
+    /// The schedule to follow.
+    pub schedule: Option<PathBuf>,
+    /// Seconds that reducing a schedule may take.
+    pub shrink: Option<u64>,
     /// The make target the tests were started by.
     pub make_target: Option<String>,
 }
@@ -175,6 +181,8 @@ impl Settings {
             replay,
             expect: hash("LAB_EXPECT")?,
             worker,
+            schedule: text("LAB_SCHEDULE")?.map(PathBuf::from),
+            shrink: number("LAB_SHRINK", 0)?,
             make_target: text("LAB_MAKE")?,
         })
     }

@@ -13,6 +13,7 @@ use parking_lot::Mutex;
 use crate::annotations::Annotations;
 use crate::cluster::Cluster;
 use crate::kv::OpLog;
+use crate::nemesis::Schedule;
 
 /// Everything about one run that outlives it: plain data only, nothing of the simulation.
 #[derive(Default)]
@@ -41,6 +42,12 @@ pub(crate) struct Books {
     pub(crate) histories: Vec<Arc<OpLog>>,
     /// Processor time of the run's thread.
     pub(crate) cpu: Option<std::time::Duration>,
+    /// Its seed; `None` on threads.
+    pub(crate) seed: Option<u64>,
+    /// The schedule it is to follow, if it was given one.
+    pub(crate) planned: Option<Arc<Schedule>>,
+    /// The schedule it followed, if its test has asked for one.
+    pub(crate) schedule: Option<Schedule>,
 }
 
 impl RunState {
@@ -167,11 +174,21 @@ where
     F: FnOnce() -> T + Send + 'static,
     T: Send + 'static,
 {
+    spawn_named("client", body)
+}
+
+/// The same, under another name.
+#[track_caller]
+pub(crate) fn spawn_named<F, T>(name: &'static str, body: F) -> labrt::JoinHandle<T>
+where
+    F: FnOnce() -> T + Send + 'static,
+    T: Send + 'static,
+{
     if labrt::is_simulated() {
-        return labrt::spawn_named("client", body);
+        return labrt::spawn_named(name, body);
     }
     let current = CURRENT.with(|cell| cell.borrow().clone());
-    labrt::spawn_named("client", move || {
+    labrt::spawn_named(name, move || {
         let watch = FailOnPanic(current.as_ref().map(|current| Arc::clone(&current.state)));
         let _enter = Enter::set(current);
         let value = body();

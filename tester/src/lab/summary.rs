@@ -4,6 +4,7 @@ use std::fs::OpenOptions;
 use std::io::{self, Write as _};
 use std::path::Path;
 
+use labrt::sim::Divergence;
 use serde::Serialize;
 
 use super::entry::TestId;
@@ -20,7 +21,8 @@ struct Line<'a> {
     /// Which kind of failure, and the first line of its report.
     kind: Option<String>,
     what: Option<&'a str>,
-    /// Set where a second run took another path.
+    /// Whether there was a second run to compare with, and where that one parted.
+    twice: bool,
     divergence: Option<String>,
     virtual_s: Option<f64>,
     wall_s: f64,
@@ -32,14 +34,14 @@ struct Line<'a> {
     switches: u64,
 }
 
-/// The line of this run.
+/// The line of this run. `second`: what comparing it with a second run gave, if there was one.
 ///
 /// # Errors
 /// When a figure cannot be written as JSON.
 pub(crate) fn line(
     test: &TestId,
     outcome: &Outcome,
-    divergence: Option<String>,
+    second: Option<Option<Divergence>>,
 ) -> serde_json::Result<String> {
     let simulated = outcome.trace_hash.is_some();
     serde_json::to_string(&Line {
@@ -50,7 +52,8 @@ pub(crate) fn line(
         verdict: outcome.verdict.word(),
         kind: outcome.kind.map(|kind| kind.to_string()),
         what: outcome.verdict.report().lines().next(),
-        divergence,
+        twice: second.is_some(),
+        divergence: second.flatten().map(|divergence| divergence.to_string()),
         virtual_s: simulated.then_some(outcome.time.as_secs_f64()),
         wall_s: outcome.wall.as_secs_f64(),
         cpu_s: outcome.cpu.map(|cpu| cpu.as_secs_f64()),

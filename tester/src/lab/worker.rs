@@ -3,6 +3,8 @@
 
 use std::io::{self, Write as _};
 
+use labrt::sim::{Divergence, FailureKind};
+
 use super::entry::{Judgement, TestId};
 use super::runs::{Backend, Keep, Outcome, TestOptions, run, run_keeping};
 use super::settings::Settings;
@@ -32,14 +34,13 @@ pub(crate) fn work(
         if say(&format!("{{\"test\":{:?},\"begin\":{seed}}}", test.name())).is_err() {
             break;
         }
-        let (outcome, divergence) = match work {
+        let (outcome, second) = match work {
             Work::Once => (run(settings.backend, seed, options, body.clone()), None),
             Work::Twice => twice(settings.backend, seed, options, body.clone()),
         };
-        let told =
-            line(test, &outcome, divergence).map_err(io::Error::from).and_then(|it| say(&it));
+        let told = line(test, &outcome, second).map_err(io::Error::from).and_then(|it| say(&it));
         // A task that never yields is still there, and takes a core from the runs that would follow.
-        if told.is_err() || outcome.kind == Some(labrt::sim::FailureKind::Runaway) {
+        if told.is_err() || outcome.kind == Some(FailureKind::Runaway) {
             break;
         }
     }
@@ -54,21 +55,22 @@ fn say(line: &str) -> io::Result<()> {
     out.flush()
 }
 
+/// The run, and where a second one parted from it. Without a second one where the first never ended.
 fn twice(
     backend: Backend,
     seed: u64,
     options: &TestOptions,
     body: impl Fn() + Clone + Send + Sync + 'static,
-) -> (Outcome, Option<String>) {
+) -> (Outcome, Option<Option<Divergence>>) {
     let run = || {
         let keep = Keep { events: true, ..Keep::default() };
         run_keeping(backend, seed, options, keep, body.clone())
     };
     let first = run();
-    if first.kind == Some(labrt::sim::FailureKind::Runaway) {
+    if first.kind == Some(FailureKind::Runaway) {
         return (first, None);
     }
     let second = run();
-    let divergence = labrt::sim::Divergence::between(seed, &first.events, &second.events);
-    (first, divergence.map(|divergence| divergence.to_string()))
+    let divergence = Divergence::between(seed, &first.events, &second.events);
+    (first, Some(divergence))
 }

@@ -60,13 +60,15 @@ fn report_files_and_the_command_that_repeats() {
     let annotations = read(&file(&judgement, "annotations"));
     assert!(annotations.contains("partition = [1] [0 2]"), "{annotations}");
     // The trace has the same lines, with their facts.
-    let trace = tester::trace::Trace::read(&file(&judgement, "trace")).unwrap();
-    assert_eq!((trace.events.len(), trace.cut), (log.lines().count(), 0));
-    let started = trace.events.iter().find(|event| event.message == "start server-0-1").unwrap();
+    let events = tester::trace::Events::open(&file(&judgement, "trace")).unwrap();
+    assert_eq!(events.cut(), 0);
+    let events: Vec<_> = events.map(Result::unwrap).collect();
+    assert_eq!(events.len(), log.lines().count());
+    let started = events.iter().find(|event| event.message == "start server-0-1").unwrap();
     assert_eq!((started.node.as_str(), started.about()), ("test", "server-0-1"));
     let answered =
         |event: &&tester::trace::Event| event.fields.event.as_deref() == Some("answered");
-    assert_eq!(trace.events.iter().filter(answered).count(), 1);
+    assert_eq!(events.iter().filter(answered).count(), 1);
     // The same again, under make.
     let mut settings = Settings::default();
     settings.make_target = Some("test-tester".to_owned());

@@ -7,6 +7,7 @@ mod connectivity;
 mod failure;
 mod kv;
 mod lives;
+mod nemesis;
 mod runs;
 mod service;
 mod settings;

@@ -30,6 +30,8 @@ fn nothing_set_and_everything_set() {
     assert_eq!(all.make_target.as_deref(), Some("test-4c"));
     let replay = settings(&[("LAB_REPLAY", "1"), ("LAB_EXPECT", "00000000000000ff")]).unwrap();
     assert_eq!((replay.replay, replay.expect), (true, Some(255)));
+    let schedule = settings(&[("LAB_SCHEDULE", "a/b.json"), ("LAB_SHRINK", "0")]).unwrap();
+    assert_eq!((schedule.schedule, schedule.shrink), (Some("a/b.json".into()), Some(0)));
     assert_eq!(settings(&[("LAB_SEED", "0")]).unwrap().seed, Some(0));
     assert_eq!(settings(&[("LAB_BACKEND", "sim")]).unwrap().backend, Backend::Sim);
 }

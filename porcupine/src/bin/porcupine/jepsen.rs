@@ -16,17 +16,22 @@ use anyhow::{Context, Result, bail};
 use porcupine::models::register::{Input, Output};
 use porcupine::{Operation, Returned};
 
-use crate::jsonl::Read;
+use crate::read::Read;
 
 pub(crate) fn register(from: impl BufRead) -> Result<Read<Input, Output>> {
     let mut read = Read { history: Vec::new(), lines: Vec::new() };
+    let mut seen_lines = false;
     // Position of the open operation of each process.
     let mut open = BTreeMap::new();
     let mut void = Vec::new();
     for (number, line) in (1..).zip(from.lines()) {
         let context = || format!("line {number}");
         let line = line.with_context(context)?;
+        seen_lines |= !line.trim().is_empty();
         entry(&line, number, &mut read, &mut open, &mut void).with_context(context)?;
+    }
+    if seen_lines && read.history.is_empty() {
+        bail!("no line says \"jepsen.util - <process> :invoke ...\": not a jepsen log");
     }
     // Reads that failed: nobody was told anything.
     for at in void.into_iter().rev() {

@@ -12,10 +12,12 @@ use std::collections::BTreeMap;
 use std::io::BufRead;
 use std::sync::Arc;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, anyhow, bail};
 use porcupine::models::{append_kv, versioned_kv};
 use porcupine::{Operation, Returned};
 use serde::Deserialize;
+
+use crate::read::Read;
 
 #[derive(Deserialize)]
 struct Line<'a> {
@@ -41,12 +43,6 @@ struct Line<'a> {
     meta: Option<serde_json::Value>,
 }
 
-/// Operations, and for each the number of its line.
-pub(crate) struct Read<I, O> {
-    pub(crate) history: Vec<Operation<I, O>>,
-    pub(crate) lines: Vec<u32>,
-}
-
 /// Each key exists once, however many operations name it.
 #[derive(Default)]
 struct Keys(BTreeMap<Box<str>, Arc<str>>);
@@ -60,6 +56,27 @@ impl Keys {
         self.0.insert(key.into(), new.clone());
         new
     }
+}
+
+/// A line of the file. Serde would take an array for an object, and counts lines where there is one.
+fn parse(text: &[u8]) -> Result<Line<'_>> {
+    if !text.trim_ascii_start().starts_with(b"{") {
+        bail!("not a JSON object: {:?}", excerpt(text));
+    }
+    serde_json::from_slice(text).map_err(|error| {
+        let whole = error.to_string();
+        let what = whole.rsplit_once(" at line ").map_or(&*whole, |(what, _)| what);
+        if error.is_eof() {
+            anyhow!("{what}")
+        } else {
+            anyhow!("{what}, at column {}", error.column())
+        }
+    })
+}
+
+/// The beginning of a line, to recognise it by.
+fn excerpt(text: &[u8]) -> String {
+    String::from_utf8_lossy(text).trim().chars().take(40).collect()
 }
 
 /// Reads line by line; an error names the line.
@@ -78,7 +95,7 @@ fn read<I, O>(
         if text.trim_ascii().is_empty() {
             continue;
         }
-        let line: Line<'_> = serde_json::from_slice(&text).with_context(context)?;
+        let line = parse(&text).with_context(context)?;
         let key = keys.get(&line.key);
         let (input, output) = operation(&line, key).with_context(context)?;
         let returned = match (line.returned, output) {

@@ -5,6 +5,7 @@
 
 mod jepsen;
 mod jsonl;
+mod read;
 mod source;
 
 use std::io::Write;
@@ -20,7 +21,7 @@ use porcupine::{
     check_operations_verbose, explain, picture,
 };
 
-use crate::jsonl::Read;
+use crate::read::Read;
 use crate::source::{Progress, open};
 
 /// Checks whether recorded histories are linearizable.
@@ -35,7 +36,7 @@ struct Command {
 enum What {
     /// Say whether histories are linearizable (exit status 0 yes, 1 no, 2 unknown, 3 bad input)
     Check {
-        /// Files, `.gz` or not
+        /// Files, packed with gzip or not; - is standard input
         #[arg(required = true)]
         files: Vec<PathBuf>,
         #[command(flatten)]
@@ -47,9 +48,9 @@ enum What {
         #[arg(long, value_name = "OUT")]
         html: Option<PathBuf>,
     },
-    /// Draw a history
+    /// Draw a history (exit status 0 when it is drawn, whatever the verdict)
     Show {
-        /// The file, `.gz` or not
+        /// The file, packed with gzip or not; - is standard input
         file: PathBuf,
         #[command(flatten)]
         how: How,
@@ -73,6 +74,9 @@ struct How {
     /// Give up after so many steps for a partition; unlike a time, the same everywhere
     #[arg(long)]
     steps: Option<u64>,
+    /// Give up above about so much memory for a partition, such as 500M, 4G (what a state owns is not counted)
+    #[arg(long, value_parser = size)]
+    memory: Option<usize>,
     /// Threads that work on partitions [default: as many as there are cores]
     #[arg(long)]
     threads: Option<usize>,
@@ -106,6 +110,20 @@ fn duration(text: &str) -> Result<Duration> {
         other => bail!("unknown unit {other:?}: use ms, s, m or h"),
     };
     Duration::try_from_secs_f64(number * unit).context("no such time")
+}
+
+fn size(text: &str) -> Result<usize> {
+    let digits = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
+    let number: usize =
+        text[..digits].parse().context("a size is a number and a unit: 500M, 4G")?;
+    let shift = match &text[digits..] {
+        "" => 0,
+        "K" => 10,
+        "M" => 20,
+        "G" => 30,
+        other => bail!("unknown unit {other:?}: use K, M or G"),
+    };
+    number.checked_mul(1 << shift).context("more memory than there can be")
 }
 
 fn main() -> ExitCode {
@@ -199,7 +217,7 @@ where
     let cores = || std::thread::available_parallelism().map_or(1, |cores| cores.get());
     let options = Options {
         threads: how.threads.unwrap_or_else(cores),
-        budget: Budget { steps: how.steps, stop: Some(&stop), ..Budget::default() },
+        budget: Budget { steps: how.steps, memory: how.memory, stop: Some(&stop) },
     };
     let checked = if wanted.html.is_some() {
         check_operations_verbose(model, &read.history, &options)

@@ -1,7 +1,7 @@
 //! Files as streams, and how far reading is.
 
 use std::fs::File;
-use std::io::{BufRead, BufReader};
+use std::io::{BufRead, BufReader, Read, stdin};
 use std::path::Path;
 
 use anyhow::{Context, Result};
@@ -40,12 +40,20 @@ impl Drop for Progress {
     }
 }
 
-/// Opens a file to read by lines, unpacked if its name ends in `.gz`.
+/// How gzip files begin.
+const GZIP: [u8; 2] = [0x1f, 0x8b];
+
+/// Opens a file, or standard input for `-`, to read by lines; unpacked if it begins as gzip files do.
 pub(crate) fn open(file: &Path, progress: &Progress) -> Result<Box<dyn BufRead>> {
-    let bytes = progress.0.wrap_read(File::open(file).context("cannot open it")?);
-    Ok(if file.extension().is_some_and(|extension| extension == "gz") {
-        Box::new(BufReader::new(flate2::read::MultiGzDecoder::new(bytes)))
+    let bytes: Box<dyn Read> = if file == Path::new("-") {
+        Box::new(stdin())
     } else {
-        Box::new(BufReader::with_capacity(1 << 16, bytes))
+        Box::new(File::open(file).context("cannot open it")?)
+    };
+    let mut bytes = BufReader::with_capacity(1 << 16, progress.0.wrap_read(bytes));
+    Ok(if bytes.fill_buf().context("cannot read it")?.starts_with(&GZIP) {
+        Box::new(BufReader::new(flate2::bufread::MultiGzDecoder::new(bytes)))
+    } else {
+        Box::new(bytes)
     })
 }

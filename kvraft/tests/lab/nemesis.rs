@@ -1,0 +1,164 @@
+//! Both services under faults drawn from the seed, then healed: every history is judged, and the cluster must agree and serve again.
+
+use std::sync::Arc;
+
+use kvapi::{Error, Version};
+use kvraft::Reads;
+use tester::kv::append::element;
+use tester::kv::{GenericTest, make_keys};
+use tester::nemesis::{self, LIVENESS, Limits, Nemesis, Schedule};
+use tester::{Cluster, lab_test};
+
+use crate::append_harness::Servers;
+use crate::harness::{MAX_RAFT_STATE, Rafts, set_up_with_rafts};
+
+/// Few, so that clients meet.
+const KEYS: usize = 3;
+
+/// The versioned service with snapshots. Catches: Puts executed twice or lost over a crash or a snapshot, stale Gets, `ErrVersion` for
+/// what may have happened, clerks and waiters that hang.
+#[test]
+fn nemesis_4c() {
+    lab_test!(versioned);
+}
+
+/// The service with Put, Append and Get, with snapshots, and requests that arrive twice. Catches also: sessions forgotten over a crash or
+/// a snapshot, late copies that are executed again.
+#[test]
+fn nemesis_kv3b() {
+    lab_test!(|| append(Reads::Logged));
+}
+
+/// The same, with Gets that are not in the log.
+#[test]
+fn nemesis_read_index_kv3b() {
+    lab_test!(|| append(Reads::ReadIndex));
+}
+
+fn leader_of(
+    cluster: &Cluster,
+    rafts: &Rafts,
+) -> impl Fn() -> Option<usize> + Send + Sync + 'static {
+    let (group, rafts) = (cluster.group(0), Arc::clone(rafts));
+    move || {
+        let rafts = rafts.lock().clone();
+        rafts.iter().find(|(i, raft)| group.is_running(**i) && raft.state().1).map(|(&i, _)| i)
+    }
+}
+
+/// After the faults: all clients come to an end, `serve` does, and all servers come to hold the same log. One limit for all.
+fn liveness(
+    rafts: &Rafts,
+    clients: &[labrt::JoinHandle<()>],
+    serve: impl FnOnce() + Send + 'static,
+) {
+    let healed = labrt::now();
+    let left = || LIVENESS.saturating_sub(healed.elapsed());
+    nemesis::within(left(), "a client is still waiting for an answer", || {
+        clients.iter().all(labrt::JoinHandle::is_finished)
+    });
+    let served = tester::spawn(serve);
+    nemesis::within(left(), "a new clerk is still waiting for an answer", || served.is_finished());
+    served.join().expect("it has finished");
+    let rafts = rafts.lock().clone();
+    nemesis::within(left(), "the servers have not come to agree", || {
+        let mut ends = rafts.values().map(|raft| raft.inspect(|node| (node.commit(), node.last())));
+        let first = ends.next();
+        ends.all(|end| Some(end) == first)
+    });
+}
+
+fn versioned() {
+    let schedule = nemesis::schedule(&Limits::default());
+    let test = GenericTest {
+        servers: schedule.servers,
+        max_raft_state: Some(MAX_RAFT_STATE),
+        ..GenericTest::new("nemesis")
+    };
+    let (h, rafts) = set_up_with_rafts(&test);
+    let nemesis = Nemesis::start(h.cluster(), &schedule, leader_of(h.cluster(), &rafts));
+    let client = |me| {
+        let (h, schedule) = (h.clone(), schedule.clone());
+        tester::spawn(move || {
+            let clerk = h.make_clerk();
+            versioned_client(&h, &clerk, &schedule, me);
+            h.delete_clerk(&clerk);
+        })
+    };
+    let clients: Vec<_> = (0..schedule.clients).map(client).collect();
+    nemesis.finish();
+    let last = h.clone();
+    liveness(&rafts, &clients, move || {
+        let clerk = last.make_clerk();
+        for key in make_keys(KEYS) {
+            let version = last.get(&clerk, &key).map_or(Version::ZERO, |(_, version)| version);
+            let _ = last.put(&clerk, &key, "last", version);
+            let _ = last.get(&clerk, &key);
+        }
+    });
+    h.cleanup();
+}
+
+fn versioned_client(
+    h: &tester::kv::KvHarness,
+    clerk: &tester::kv::TestClerk,
+    schedule: &Schedule,
+    me: usize,
+) {
+    let keys = make_keys(KEYS);
+    let mut versions = [Version::ZERO; KEYS];
+    for number in 0..schedule.operations {
+        labrt::sleep(schedule.pause());
+        let which = labrt::random_range(0..KEYS);
+        let key = &keys[which];
+        if labrt::random_bool(0.4) {
+            if let Ok((_, version)) = h.get(clerk, key) {
+                versions[which] = version;
+            }
+            continue;
+        }
+        match h.put(clerk, key, &format!("{me}.{number}"), versions[which]) {
+            Ok(()) => versions[which] = versions[which].next(),
+            Err(Error::Version | Error::Maybe | Error::NoKey) => {
+                if let Ok((_, version)) = h.get(clerk, key) {
+                    versions[which] = version;
+                }
+            }
+            Err(error) => panic!("Put({key}) gave {error}"),
+        }
+    }
+}
+
+fn append(reads: Reads) {
+    let schedule = nemesis::schedule(&Limits::default().client_duplicates(true));
+    let servers =
+        Servers { max_raft_state: Some(MAX_RAFT_STATE), reads, ..Servers::new(schedule.servers) };
+    let (h, running) = servers.set_up();
+    h.cluster().begin("Test: nemesis (3B)");
+    let nemesis = Nemesis::start(h.cluster(), &schedule, leader_of(h.cluster(), &running.rafts));
+    let (theirs, plan) = (h.clone(), schedule.clone());
+    let clients = h.spawn_clients(schedule.clients, move |me, clerk| {
+        let keys = make_keys(KEYS);
+        for number in 0..plan.operations {
+            labrt::sleep(plan.pause());
+            let key = &keys[labrt::random_range(0..KEYS)];
+            let text = element(me, number as usize);
+            match labrt::random_range(0..10) {
+                0..4 => drop(theirs.get(clerk, key)),
+                4 => theirs.put(clerk, key, &text),
+                _ => theirs.append(clerk, key, &text),
+            }
+        }
+    });
+    nemesis.finish();
+    let last = h.clone();
+    liveness(&running.rafts, &clients, move || {
+        let clerk = last.make_clerk();
+        for key in make_keys(KEYS) {
+            last.append(&clerk, &key, "last");
+            let value = last.get(&clerk, &key);
+            assert!(value.ends_with("last"), "{key}: {value}");
+        }
+    });
+    h.cleanup();
+}

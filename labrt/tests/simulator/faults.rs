@@ -1,0 +1,190 @@
+//! Crashes at places of one's choice, disks that are slow or torn, clocks that go wrong.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use labrt::sim::{self, Config};
+use labrt::{Left, Mutex, Node, Persister, Write, now, sleep};
+
+const fn ms(ms: u64) -> Duration {
+    Duration::from_millis(ms)
+}
+
+fn sim<T: Send + 'static>(body: impl FnOnce() -> T + Send + 'static) -> T {
+    sim::run(Config::new(1), body).result.unwrap_or_else(|failure| panic!("{failure}"))
+}
+
+fn append(records: &[&str]) -> Write {
+    let append = records.iter().map(|record| Arc::from(record.as_bytes())).collect();
+    Write { append, ..Write::default() }
+}
+
+/// A node that counts its steps and takes a lock, writes and sleeps between them. Returns how far it came.
+fn crashed_at_switch_point(nth: u64) -> (u64, bool) {
+    sim(move || {
+        let steps = Arc::new(AtomicU64::new(0));
+        let lock = Arc::new(Mutex::new(()));
+        let node = Node::new("worker");
+        let (count, held) = (Arc::clone(&steps), Arc::clone(&lock));
+        node.spawn_detached("work", move || {
+            let disk = Persister::new();
+            for _ in 0..10 {
+                let guard = held.lock();
+                count.fetch_add(1, Ordering::SeqCst);
+                disk.write(append(&["x"]));
+                count.fetch_add(1, Ordering::SeqCst);
+                drop(guard);
+                sleep(ms(1));
+            }
+        });
+        node.crash_at_switch_point(nth).unwrap();
+        sleep(ms(100));
+        drop(lock.lock()); // was released, however it ended
+        (steps.load(Ordering::SeqCst), node.is_crashed())
+    })
+}
+
+/// The points are the lock, before and after the write, and the sleep: four a round.
+#[test]
+fn a_node_crashes_at_the_switch_point_it_was_told() {
+    let steps: Vec<u64> = (1..=8)
+        .map(|nth| {
+            let (steps, crashed) = crashed_at_switch_point(nth);
+            assert!(crashed, "switch point {nth}");
+            steps
+        })
+        .collect();
+    assert_eq!(steps, [0, 1, 1, 2, 2, 3, 3, 4]);
+    assert_eq!(crashed_at_switch_point(0), (20, false));
+    assert_eq!(crashed_at_switch_point(1000), (20, false));
+}
+
+#[test]
+fn a_crash_that_is_called_off_does_not_happen() {
+    sim(|| {
+        let node = Node::new("worker");
+        let done = node.spawn("work", || sleep(ms(5)));
+        node.crash_at_switch_point(2).unwrap();
+        node.crash_at_switch_point(0).unwrap();
+        done.join().unwrap();
+        let other = Node::new("other");
+        let done = other.spawn("work", || sleep(ms(5)));
+        other.crash_at_switch_point(1).unwrap();
+        assert!(done.join().is_err());
+        other.crash_at_switch_point(7).unwrap();
+        assert!(other.is_crashed());
+    });
+}
+
+/// Writes a header, then three records over one that is cut, and crashes in the second write.
+fn crashed_in_write(left: Left) -> (Vec<u8>, Vec<String>) {
+    sim(move || {
+        let disk = Persister::new();
+        let theirs = disk.clone();
+        let node = Node::new("writer");
+        disk.crash_in_write(2, left);
+        let task = node.spawn("write", move || {
+            theirs.write(Write { header: Some(b"H1".to_vec()), ..append(&["old"]) });
+            let second = append(&["abcd", "efgh", "ij"]);
+            theirs.write(Write { header: Some(b"H2".to_vec()), keep_records: Some(0), ..second });
+            unreachable!("the write does not return");
+        });
+        assert!(task.join().is_err());
+        assert!(node.is_crashed());
+        let disk = disk.copy();
+        let text = |record: &Arc<[u8]>| String::from_utf8(record.to_vec()).unwrap();
+        (disk.header(), disk.records().iter().map(text).collect())
+    })
+}
+
+#[test]
+fn a_write_is_there_in_part_after_a_crash_in_it() {
+    let (header, records) = crashed_in_write(Left::Nothing);
+    assert_eq!((header.as_slice(), records), (&b"H1"[..], vec!["old".to_owned()]));
+    let parts = [(0, ""), (100, "a"), (499, "abcd"), (500, "abcd e"), (900, "abcd efgh i")];
+    for (thousandths, expected) in parts {
+        let (header, records) = crashed_in_write(Left::Part(thousandths));
+        assert_eq!((header.as_slice(), records.join(" ").as_str()), (&b"H2"[..], expected));
+    }
+    for left in [Left::Part(1000), Left::Part(9999), Left::Everything] {
+        assert_eq!(crashed_in_write(left).1, ["abcd", "efgh", "ij"]);
+    }
+}
+
+/// A crash in the middle of a slow write leaves nothing of it; a copy of the disk is as fast as any.
+#[test]
+fn a_slow_write_that_is_cut_off_is_lost() {
+    sim(|| {
+        let disk = Persister::new();
+        disk.set_write_time(ms(10));
+        let begun = now();
+        disk.write(append(&["a"]));
+        assert_eq!(begun.elapsed(), ms(10));
+        let (theirs, node) = (disk.clone(), Node::new("writer"));
+        node.spawn_detached("write", move || theirs.write(append(&["b"])));
+        sleep(ms(5));
+        node.crash().unwrap();
+        sleep(ms(50));
+        assert_eq!(disk.record_count(), 1);
+        let copy = disk.copy();
+        let begun = now();
+        copy.write(append(&["b"]));
+        disk.set_write_time(Duration::ZERO);
+        disk.write(append(&["b"]));
+        assert_eq!((begun.elapsed(), disk.record_count()), (Duration::ZERO, 2));
+    });
+}
+
+/// A clock at half speed: what the node takes for 100 ms takes 200, and its own time agrees with it. Faster ones likewise.
+#[test]
+fn a_node_lives_by_its_own_clock() {
+    sim(|| {
+        for (percent, takes) in [(50, 200), (200, 50), (100, 100), (33, 304)] {
+            let node = Node::new("node");
+            node.set_clock_rate(percent);
+            let begun = now();
+            let told = node.spawn("sleeper", || {
+                let begun = now();
+                sleep(ms(100));
+                begun.elapsed()
+            });
+            let told = told.join().unwrap();
+            assert!((ms(100)..ms(101)).contains(&told), "{percent}%: {told:?}");
+            let took = begun.elapsed();
+            assert!((ms(takes - 1)..=ms(takes)).contains(&took), "{percent}%: {took:?}");
+        }
+    });
+}
+
+/// A clock that changes its speed goes on from what it showed, and a sleep lasts what it must by the clock in the end.
+#[test]
+fn a_clock_that_slows_down_makes_sleepers_wait() {
+    sim(|| {
+        let node = Node::new("node");
+        let begun = now();
+        let sleeper = node.spawn("sleeper", || {
+            sleep(ms(100));
+            now()
+        });
+        sleep(ms(60));
+        node.set_clock_rate(50);
+        let woken = sleeper.join().unwrap();
+        assert_eq!(begun.elapsed(), ms(140), "40 ms at half speed were left");
+        assert_eq!(woken.duration_since(begun), ms(100));
+        node.set_clock_rate(100);
+        let shown = node.spawn("look", now).join().unwrap();
+        assert_eq!(shown, woken, "it never jumps");
+        // Messages go by the world's time.
+        let (send, receive) = labrt::oneshot::channel();
+        node.set_clock_rate(1);
+        node.spawn_detached("sender", move || {
+            labrt::after(ms(10), move || {
+                let _ = send.send(());
+            });
+        });
+        let sent = now();
+        receive.recv().unwrap();
+        assert_eq!(sent.elapsed(), ms(10));
+    });
+}

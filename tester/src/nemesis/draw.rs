@@ -1,0 +1,260 @@
+//! Drawing a schedule: a pure function of a seed and of limits.
+//!
+//! Every seed draws a mix first: some kinds of faults are left out, others come often. A run in which everything happens a little finds
+//! less than runs in which a few things happen much, each run other ones.
+
+use std::ops::RangeInclusive;
+
+use super::schedule::{Fault, FaultKind, Messages, Schedule, Who};
+
+/// From what a schedule is drawn.
+#[derive(Clone, PartialEq, Eq, Debug)]
+#[non_exhaustive]
+pub struct Limits {
+    /// Numbers of servers to choose from.
+    pub servers: Vec<usize>,
+    /// Clients.
+    pub clients: RangeInclusive<u64>,
+    /// Operations of each.
+    pub operations: RangeInclusive<u64>,
+    /// How long, in ms.
+    pub duration_ms: RangeInclusive<u64>,
+    /// How many faults.
+    pub faults: RangeInclusive<u64>,
+    /// Whether requests of clients may arrive twice. A service that executes them as often as they come cannot be tested so: the
+    /// fabric of the course delivers a request at most once.
+    pub client_duplicates: bool,
+}
+
+impl Default for Limits {
+    /// 3 to 7 servers, up to 4 clients with up to 60 operations each, up to 24 faults in 2 to 6 s.
+    fn default() -> Limits {
+        Limits {
+            servers: vec![3, 3, 5, 5, 7],
+            clients: 1..=4,
+            operations: 10..=60,
+            duration_ms: 2000..=6000,
+            faults: 3..=24,
+            client_duplicates: false,
+        }
+    }
+}
+
+impl Limits {
+    /// The same, where requests of clients may arrive twice.
+    #[must_use]
+    pub fn client_duplicates(mut self, on: bool) -> Limits {
+        self.client_duplicates = on;
+        self
+    }
+}
+
+/// The kinds, for the mix.
+#[derive(Clone, Copy)]
+enum Kind {
+    Crash,
+    CrashAtSwitch,
+    CrashInWrite,
+    SlowDisk,
+    Clock,
+    Isolate,
+    OneWay,
+    Partition,
+    Partial,
+    Flap,
+    SlowLink,
+    SlowServer,
+    Links,
+    Clients,
+    Weather,
+}
+
+const KINDS: [Kind; 15] = [
+    Kind::Crash,
+    Kind::CrashAtSwitch,
+    Kind::CrashInWrite,
+    Kind::SlowDisk,
+    Kind::Clock,
+    Kind::Isolate,
+    Kind::OneWay,
+    Kind::Partition,
+    Kind::Partial,
+    Kind::Flap,
+    Kind::SlowLink,
+    Kind::SlowServer,
+    Kind::Links,
+    Kind::Clients,
+    Kind::Weather,
+];
+
+impl Schedule {
+    /// The schedule of this seed. The same seed and limits always give the same one.
+    pub fn draw(seed: u64, limits: &Limits) -> Schedule {
+        let mut dice = Dice::new(seed);
+        let servers = *dice.one_of(&limits.servers).unwrap_or(&3);
+        let clients = dice.within(&limits.clients);
+        let operations = dice.within(&limits.operations);
+        let duration_ms = dice.within(&limits.duration_ms);
+        let mix = dice.mix();
+        let count = dice.within(&limits.faults);
+        let fault = |_| {
+            let at_ms = dice.below(duration_ms.max(1));
+            // Short and long ones alike: 2 ms to 2 s.
+            let lasts_ms = 2 << dice.below(11);
+            let lasts_ms = lasts_ms - dice.below(lasts_ms / 2);
+            let kind = *dice.one_of(&mix).unwrap_or(&Kind::Crash);
+            Fault { at_ms, lasts_ms, kind: dice.fault(kind, servers, limits) }
+        };
+        let faults = (0..count).map(fault).collect();
+        Schedule {
+            package: String::new(),
+            test: String::new(),
+            fails: String::new(),
+            seed,
+            servers,
+            clients: usize::try_from(clients).unwrap_or(1),
+            operations,
+            duration_ms,
+            faults,
+        }
+    }
+}
+
+/// A stream of random numbers that depends on the seed alone, not on where and when it is drawn from (SplitMix64).
+struct Dice(u64);
+
+impl Dice {
+    fn new(seed: u64) -> Dice {
+        Dice(seed ^ 0x6e65_6d65_7369_7321)
+    }
+
+    fn next(&mut self) -> u64 {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut word = self.0;
+        word = (word ^ (word >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        word = (word ^ (word >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        word ^ (word >> 31)
+    }
+
+    /// A number below `bound`; 0 if that is 0.
+    fn below(&mut self, bound: u64) -> u64 {
+        ((u128::from(self.next()) * u128::from(bound)) >> 64) as u64
+    }
+
+    fn within(&mut self, range: &RangeInclusive<u64>) -> u64 {
+        let span = range.end().saturating_sub(*range.start());
+        range.start() + self.below(span.saturating_add(1))
+    }
+
+    fn one_of<'a, T>(&mut self, list: &'a [T]) -> Option<&'a T> {
+        let at = self.below(list.len() as u64);
+        list.get(at as usize)
+    }
+
+    fn percent(&mut self, p: u64) -> bool {
+        self.below(100) < p
+    }
+
+    fn server(&mut self, servers: usize) -> usize {
+        self.below(servers as u64) as usize
+    }
+
+    /// Kinds, each as often as its weight: absent, rare or frequent.
+    fn mix(&mut self) -> Vec<Kind> {
+        let mut mix = Vec::new();
+        for kind in KINDS {
+            let weight = [0, 0, 1, 4][self.below(4) as usize];
+            mix.extend(std::iter::repeat_n(kind, weight));
+        }
+        mix
+    }
+
+    fn who(&mut self, servers: usize) -> Who {
+        if self.percent(45) { Who::Leader } else { Who::Server(self.server(servers)) }
+    }
+
+    /// Two different servers, if there are two.
+    fn pair(&mut self, servers: usize) -> (usize, usize) {
+        let from = self.server(servers);
+        let step = 1 + self.server(servers.saturating_sub(1).max(1));
+        (from, (from + step) % servers)
+    }
+
+    /// A time or a number, small ones as likely as large ones.
+    fn scaled(&mut self, most_bits: u64) -> u64 {
+        let bound = 2 << self.below(most_bits);
+        1 + self.below(bound)
+    }
+
+    fn messages(&mut self, duplicates: bool) -> Messages {
+        let mut percent = |most: u64| if self.percent(50) { self.below(most) as u8 } else { 0 };
+        let loss = percent(40);
+        let duplicate = if duplicates { percent(60) } else { 0 };
+        let held_up = percent(60);
+        let patience_ms = (held_up > 0 && self.percent(70)).then(|| 20 + self.below(500));
+        Messages { loss, duplicate, held_up, patience_ms }
+    }
+
+    fn fault(&mut self, kind: Kind, servers: usize, limits: &Limits) -> FaultKind {
+        match kind {
+            Kind::Crash => {
+                let who = if self.percent(8) { Who::All } else { self.who(servers) };
+                FaultKind::Crash { who }
+            }
+            Kind::CrashAtSwitch => {
+                FaultKind::CrashAtSwitch { who: self.who(servers), nth: self.scaled(9) }
+            }
+            Kind::CrashInWrite => {
+                let who = self.who(servers);
+                let written = match self.below(4) {
+                    0 => 0,
+                    1 => 1000,
+                    _ => 1 + self.below(999) as u16,
+                };
+                FaultKind::CrashInWrite { who, nth: self.scaled(4), written }
+            }
+            Kind::SlowDisk => {
+                let who = if self.percent(20) { Who::All } else { self.who(servers) };
+                FaultKind::SlowDisk { who, write_us: 20 * self.scaled(11) }
+            }
+            Kind::Clock => {
+                let percent = *self.one_of(&[20, 50, 80, 95, 105, 120, 200, 500]).unwrap_or(&50);
+                FaultKind::Clock { who: self.who(servers), percent }
+            }
+            Kind::Isolate => FaultKind::Isolate { who: self.who(servers) },
+            Kind::OneWay => match self.below(3) {
+                0 => FaultKind::Mute { who: self.who(servers) },
+                1 => FaultKind::Deaf { who: self.who(servers) },
+                _ => FaultKind::Cut { pairs: vec![self.pair(servers)] },
+            },
+            Kind::Partition => {
+                let one = (0..servers).filter(|_| self.percent(50)).collect();
+                FaultKind::Partition { one }
+            }
+            Kind::Partial => {
+                let count = 1 + self.below(servers as u64 * 2);
+                FaultKind::Cut { pairs: (0..count).map(|_| self.pair(servers)).collect() }
+            }
+            Kind::Flap => {
+                let who = self.who(servers);
+                FaultKind::Flap { who, period_ms: 5 + self.scaled(8) }
+            }
+            Kind::SlowLink => {
+                let (from, to) = self.pair(servers);
+                FaultKind::SlowLink { from, to, latency_ms: self.scaled(9) }
+            }
+            Kind::SlowServer => {
+                FaultKind::SlowServer { who: self.who(servers), delay_ms: self.scaled(8) }
+            }
+            Kind::Links => FaultKind::Links { messages: self.messages(true) },
+            Kind::Clients => {
+                FaultKind::Clients { messages: self.messages(limits.client_duplicates) }
+            }
+            Kind::Weather => match self.below(3) {
+                0 => FaultKind::Unreliable,
+                1 => FaultKind::Reordering,
+                _ => FaultKind::LongDelays,
+            },
+        }
+    }
+}

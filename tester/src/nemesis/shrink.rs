@@ -1,0 +1,148 @@
+//! From a schedule that fails to a small one that fails in the same way.
+//!
+//! Faults are removed first, in halves, quarters and so on down to single ones; then there are fewer clients, fewer operations, a
+//! shorter duration; then it begins anew, until nothing can go. What "fails in the same way" means, and how often it may be tried, is
+//! the caller's business: one run after another shape of the schedule takes another path, so the caller may try several seeds.
+
+use super::schedule::{Fault, Schedule};
+
+/// Makes `schedule` smaller as long as `fails` returns the schedule that failed, which may differ from the one tried in its seed.
+/// `fails` returns `None` for one that does not fail in the same way, or when it has had enough.
+pub(crate) fn shrink(
+    schedule: Schedule,
+    mut fails: impl FnMut(&Schedule) -> Option<Schedule>,
+) -> Schedule {
+    let mut best = schedule;
+    loop {
+        let before = best.clone();
+        fewer_faults(&mut best, &mut fails);
+        smaller(&mut best, &mut fails);
+        if best.size() == before.size() {
+            return best;
+        }
+    }
+}
+
+impl Schedule {
+    fn size(&self) -> (usize, usize, u64, u64) {
+        (self.faults.len(), self.clients, self.operations, self.duration_ms)
+    }
+
+    /// The end of its last fault.
+    fn end_ms(&self) -> u64 {
+        let ends = self.faults.iter().map(|fault| fault.at_ms.saturating_add(fault.lasts_ms));
+        ends.max().unwrap_or(0).min(self.duration_ms)
+    }
+}
+
+/// Removes runs of neighbours in time, long ones first.
+fn fewer_faults(best: &mut Schedule, fails: &mut impl FnMut(&Schedule) -> Option<Schedule>) {
+    best.faults.sort_by_key(|fault| fault.at_ms);
+    let mut length = best.faults.len();
+    while length > 0 {
+        let mut at = 0;
+        while at < best.faults.len() {
+            let keep = |number: usize| number < at || number >= at + length;
+            let kept = best.faults.iter().enumerate().filter(|(number, _)| keep(*number));
+            let faults: Vec<Fault> = kept.map(|(_, fault)| fault.clone()).collect();
+            match fails(&Schedule { faults, ..best.clone() }) {
+                Some(smaller) => *best = smaller, // what followed is now at the same place
+                None => at += length,
+            }
+        }
+        length /= 2;
+    }
+}
+
+/// Tries smaller numbers, the smallest first.
+fn smaller(best: &mut Schedule, fails: &mut impl FnMut(&Schedule) -> Option<Schedule>) {
+    for clients in 1..best.clients {
+        if let Some(smaller) = fails(&Schedule { clients, ..best.clone() }) {
+            *best = smaller;
+            break;
+        }
+    }
+    while best.operations > 1 {
+        let operations = best.operations / 2;
+        let Some(smaller) = fails(&Schedule { operations, ..best.clone() }) else { break };
+        *best = smaller;
+    }
+    // Up to the last fault, and then into it.
+    let end = best.end_ms();
+    for duration_ms in [end / 2, end * 3 / 4, end] {
+        if duration_ms < best.duration_ms
+            && let Some(smaller) = fails(&Schedule { duration_ms, ..best.clone() })
+        {
+            *best = smaller;
+            break;
+        }
+    }
+}
+
+/// What kind of failure a report tells of: its first line without what differs from run to run, which are numbers, times, the task and
+/// quoted texts.
+pub(crate) fn kind_of_failure(report: &str) -> String {
+    let line = report.lines().next().unwrap_or_default();
+    let (what, where_and_why) = line.split_once(" in task #").unwrap_or((line, ""));
+    let why = where_and_why.split_once(": ").map_or("", |(_, why)| why);
+    let mut kind = String::new();
+    let mut quoted = false;
+    for letter in what.chars().chain(": ".chars()).chain(why.chars()) {
+        if letter == '"' {
+            quoted = !quoted;
+        } else if quoted || letter.is_ascii_digit() {
+            continue;
+        }
+        kind.push(letter);
+    }
+    kind
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::{FaultKind, Limits, Who};
+    use super::*;
+
+    /// A bug that needs two faults, two clients, and time up to the second of them.
+    #[test]
+    fn what_does_not_matter_is_removed() {
+        let mut schedule = Schedule::draw(3, &Limits::default());
+        let needed = |at_ms, server| Fault {
+            at_ms,
+            lasts_ms: 100,
+            kind: FaultKind::Crash { who: Who::Server(server) },
+        };
+        schedule.clients = 4;
+        schedule.faults.insert(1, needed(900, 1));
+        schedule.faults.push(needed(400, 2));
+        let fails = |tried: &Schedule| {
+            let has = |at, server| tried.faults.contains(&needed(at, server));
+            let fails = has(900, 1) && has(400, 2) && tried.clients >= 2 && tried.duration_ms > 950;
+            fails.then(|| tried.clone())
+        };
+        let small = shrink(schedule.clone(), fails);
+        assert_eq!(small.faults, [needed(400, 2), needed(900, 1)]);
+        assert_eq!((small.clients, small.operations, small.duration_ms), (2, 1, 1000));
+        // With a caller that has had enough, what was reached so far is what remains.
+        let mut tries = 0;
+        let patient = |tried: &Schedule| {
+            tries += 1;
+            (tries <= 2).then(|| tried.clone())
+        };
+        let small = shrink(schedule.clone(), patient);
+        assert!(small.faults.len() < schedule.faults.len());
+    }
+
+    #[test]
+    fn the_kind_of_a_failure_forgets_what_differs() {
+        let kind = |report| kind_of_failure(report);
+        let first = "invariant broken at 1.700401 s (seed 1) in task #119 server-0-1/raft-call: commit rule: group 0, S1: T3 \"x\"\n  #0";
+        let other = "invariant broken at 21.7 s (seed 17) in task #9 server-0-2/raft-ticker: commit rule: group 0, S0: T14 \"yy\"";
+        assert_eq!(kind(first), kind(other));
+        assert_ne!(
+            kind(first),
+            kind("invariant broken at 1.7 s (seed 1) in task #1 x/y: election safety: T3")
+        );
+        assert_ne!(kind("deadlock at 1 s: a"), kind("time limit at 1 s: a"));
+    }
+}

@@ -1,0 +1,689 @@
+//! What the page draws, from the events of a run: as arrays, since runs are long.
+//!
+//! Times are nanoseconds; those of a list are differences to the one before. Texts that come again are written once.
+
+use std::collections::BTreeMap;
+
+use serde::Serialize;
+
+use super::Run;
+use crate::annotations::{Annotation, Kind};
+use crate::kv::{Answer, Op};
+use crate::trace::Event;
+
+/// The data of a page. Field names are short: they are written once, but read in the page's script.
+#[derive(Serialize)]
+struct Data<'a> {
+    title: &'a str,
+    verdict: &'a str,
+    report: &'a str,
+    /// Name and kind of each lane: 0 server, 1 clerk, 2 anything else.
+    lanes: Vec<(String, u8)>,
+    methods: Vec<String>,
+    targets: Vec<String>,
+    texts: Vec<String>,
+    calls: Vec<CallRow>,
+    states: Vec<StateRow>,
+    /// Lane, time, index.
+    applied: Vec<(usize, u64, u64)>,
+    /// Lane, time, kind ([`Mark`]), text.
+    marks: Vec<(i64, u64, u8, usize)>,
+    /// Lane, call, return or -1, text, kind (0 read, 1 write), answered with an error, marked.
+    ops: Vec<(usize, u64, i64, usize, u8, bool, bool)>,
+    /// Row, start, end or -1, text, details, colour, whether it is a fault.
+    notes: Vec<NoteRow>,
+    /// Lane or -1, time, target, text: log lines that are nothing else.
+    lines: Vec<(i64, u64, usize, usize)>,
+    end: u64,
+    focus: Option<u64>,
+    /// When, lane or -1, text.
+    failure: Option<(u64, i64, &'a str)>,
+    /// Where the picture begins and ends, and how many events are not in it.
+    cut: Option<(u64, u64, u64)>,
+}
+
+/// Lane, time, term, role, last, commit, base, task that changed it, and a text or -1.
+type StateRow = (usize, u64, u64, u8, u64, u64, u64, u64, i64);
+
+/// From lane, to lane, method, fate, number, bytes, sent; then, each since the one before or -1: arrived, reply left, reply came or
+/// the call failed; how it ended; task of the handler; what was sent, what was answered: a text or -1.
+type CallRow = (i64, i64, usize, u8, u64, u64, u64, i64, i64, i64, u8, u64, i64, i64);
+
+/// Kinds of marks on a lane.
+#[derive(Clone, Copy)]
+#[repr(u8)]
+enum Mark {
+    Save,
+    Snapshot,
+    Install,
+    Start,
+    ShutDown,
+    Crash,
+    Killed,
+    Fault,
+}
+
+/// A call as it is being put together. Times are absolute.
+#[derive(Clone, Default)]
+struct Call {
+    from: i64,
+    to: i64,
+    method: usize,
+    number: u64,
+    bytes: u64,
+    lost: bool,
+    nobody: bool,
+    sent: u64,
+    arrived: Option<u64>,
+    handled: Option<u64>,
+    ended: Option<u64>,
+    end: End,
+    handler: u64,
+    says: i64,
+    hears: i64,
+}
+
+/// How a call ended.
+#[derive(Clone, Copy, Default, PartialEq)]
+#[repr(u8)]
+enum End {
+    /// It had not, when the run ended.
+    #[default]
+    Open,
+    Answered,
+    /// Without an answer.
+    Failed,
+    /// The reply was lost on its way.
+    ReplyLost,
+    /// The reply came when the call had ended.
+    Late,
+}
+
+struct State {
+    lane: usize,
+    t: u64,
+    facts: (u64, u8, u64, u64, u64),
+    task: u64,
+    text: i64,
+}
+
+/// Strings by number.
+#[derive(Default)]
+struct Table {
+    numbers: BTreeMap<String, usize>,
+    texts: Vec<String>,
+}
+
+impl Table {
+    fn number(&mut self, text: &str) -> usize {
+        if let Some(number) = self.numbers.get(text) {
+            return *number;
+        }
+        let number = self.texts.len();
+        self.numbers.insert(text.to_owned(), number);
+        self.texts.push(text.to_owned());
+        number
+    }
+}
+
+/// Everything of the run, before it is known what has a place on the page.
+#[derive(Default)]
+struct Found {
+    lanes: Lanes,
+    methods: Table,
+    targets: Table,
+    texts: Table,
+    calls: Vec<Call>,
+    states: Vec<State>,
+    applied: Vec<(usize, u64, u64)>,
+    marks: Vec<(i64, u64, Mark, usize)>,
+    lines: Vec<(i64, u64, usize, usize)>,
+    /// By number in the history, the clerk's lane.
+    clerks: BTreeMap<i64, usize>,
+    /// Faults that have begun and not ended: their annotations come with their ends.
+    faults: Vec<(u64, String)>,
+    /// Times of the first and the last event.
+    begin: Option<u64>,
+    end: u64,
+}
+
+#[derive(Default)]
+struct Lanes(Table);
+
+impl Lanes {
+    /// The lane of a server or a clerk. `None` for the test itself.
+    fn of(&mut self, name: &str) -> Option<usize> {
+        if name.is_empty() || name == "test" || name == "?" {
+            None
+        } else {
+            Some(self.0.number(name))
+        }
+    }
+}
+
+fn place(lane: Option<usize>) -> i64 {
+    lane.map_or(-1, |lane| lane as i64)
+}
+
+/// `server-0-1.3` and `server-0-2` of the end `server-0-1.3>server-0-2`.
+fn sides(end: &str) -> (&str, &str) {
+    end.split_once('>').unwrap_or((end, ""))
+}
+
+/// The node of `server-0-1.3`: its third life is drawn on the same lane.
+fn owner(side: &str) -> &str {
+    side.split_once('.').map_or(side, |(owner, _)| owner)
+}
+
+impl Found {
+    fn read(events: impl Iterator<Item = Event>) -> Found {
+        let mut found = Found::default();
+        // By number of the call, while it is under way.
+        let mut open: BTreeMap<u64, usize> = BTreeMap::new();
+        // By number of the task: what Raft says it is sending, and then the call that carries it.
+        let mut says: BTreeMap<u64, usize> = BTreeMap::new();
+        let mut caller: BTreeMap<u64, usize> = BTreeMap::new();
+        for event in events {
+            found.begin.get_or_insert(event.t);
+            found.end = event.t;
+            let event = &event;
+            match event.target.as_str() {
+                "rpc" if event.fields.call.is_some() => {
+                    found.call(event, &mut open, &mut says, &mut caller)
+                }
+                target if target.starts_with("raft::") => found.raft(event, &mut says, &caller),
+                "tester" => found.tester(event),
+                "nemesis" => found.nemesis(event),
+                _ => {
+                    if let (Some(clerk), Some(client)) = (event.fields.clerk, event.fields.client)
+                        && let Some(lane) = found.lanes.of(&format!("client-{client}"))
+                    {
+                        found.clerks.insert(clerk, lane);
+                    } else if event.target != "kv" {
+                        found.line(event);
+                    }
+                }
+            }
+        }
+        found
+    }
+
+    fn line(&mut self, event: &Event) {
+        let lane = place(self.lanes.of(event.about()));
+        let (target, text) =
+            (self.targets.number(&event.target), self.texts.number(&event.message));
+        self.lines.push((lane, event.t, target, text));
+    }
+
+    fn call(
+        &mut self,
+        event: &Event,
+        open: &mut BTreeMap<u64, usize>,
+        says: &mut BTreeMap<u64, usize>,
+        caller: &mut BTreeMap<u64, usize>,
+    ) {
+        let fields = &event.fields;
+        let number = fields.call.unwrap_or(0);
+        let what = fields.event.as_deref().unwrap_or("");
+        if matches!(what, "sent" | "lost" | "nobody") {
+            let end = fields.from.as_ref().and_then(|name| name.text()).unwrap_or("");
+            let (from, meant) = sides(end);
+            let to = fields.to.as_ref().and_then(|name| name.text()).unwrap_or("");
+            let to = if to == "?" || to.is_empty() { meant } else { to };
+            let call = Call {
+                from: place(self.lanes.of(owner(from))),
+                to: place(self.lanes.of(to)),
+                method: self.methods.number(fields.method.as_deref().unwrap_or("?")),
+                number,
+                bytes: fields.bytes.unwrap_or(0),
+                lost: what == "lost",
+                nobody: what == "nobody",
+                sent: event.t,
+                says: says.remove(&event.number).map_or(-1, |text| text as i64),
+                hears: -1,
+                ..Call::default()
+            };
+            open.insert(number, self.calls.len());
+            caller.insert(event.number, self.calls.len());
+            self.calls.push(call);
+            return;
+        }
+        let Some(call) = open.get(&number).and_then(|at| self.calls.get_mut(*at)) else { return };
+        match what {
+            // Of a request that came twice, the first.
+            "arrives" => call.arrived = call.arrived.or(Some(event.t)),
+            "handled" if call.handled.is_none() => {
+                call.handled = Some(event.t);
+                call.handler = event.number;
+            }
+            "reply lost" => call.end = End::ReplyLost,
+            "late" if call.end == End::Failed => call.end = End::Late,
+            "answered" => (call.ended, call.end) = (Some(event.t), End::Answered),
+            "failed" => {
+                call.ended = Some(event.t);
+                if call.end == End::Open {
+                    call.end = End::Failed;
+                }
+            }
+            _ => {}
+        }
+    }
+
+    fn raft(
+        &mut self,
+        event: &Event,
+        says: &mut BTreeMap<u64, usize>,
+        caller: &BTreeMap<u64, usize>,
+    ) {
+        let fields = &event.fields;
+        let Some(lane) = self.lanes.of(event.about()) else { return };
+        if let (Some(term), Some(role)) = (fields.term, &fields.role) {
+            let role = match role.as_str() {
+                "leader" => 2,
+                "candidate" => 1,
+                _ => 0,
+            };
+            let [last, commit, base] =
+                [fields.last, fields.commit, fields.base].map(|it| it.unwrap_or(0));
+            // The page makes lines about indexes by itself.
+            let plain = event.target == "raft::append";
+            let text = if plain { -1 } else { self.texts.number(&event.message) as i64 };
+            let facts = (term, role, last, commit, base);
+            self.states.push(State { lane, t: event.t, facts, task: event.number, text });
+        } else if let Some(index) = fields.applied {
+            self.applied.push((lane, event.t, index));
+        } else if fields.to.is_some() {
+            let text = self.texts.number(after_colon(&event.message));
+            says.insert(event.number, text);
+        } else if fields.from.is_some() {
+            let text = self.texts.number(after_colon(&event.message));
+            if let Some(call) = caller.get(&event.number).and_then(|at| self.calls.get_mut(*at)) {
+                call.hears = text as i64;
+            }
+        } else {
+            let mark = if fields.saved.is_some() {
+                Mark::Save
+            } else if fields.snapshot.is_some() {
+                Mark::Snapshot
+            } else if fields.installed.is_some() {
+                Mark::Install
+            } else if event.level == "INFO" {
+                Mark::Killed
+            } else {
+                return self.line(event);
+            };
+            let text = self.texts.number(&event.message);
+            self.marks.push((lane as i64, event.t, mark, text));
+        }
+    }
+
+    /// `leader isolated: begins for [1]`, and the same with `ends`.
+    fn nemesis(&mut self, event: &Event) {
+        if let Some((fault, _)) = event.message.split_once(": begins for ") {
+            self.faults.push((event.t, fault.to_owned()));
+        } else if let Some((fault, _)) = event.message.split_once(": ends for ")
+            && let Some(at) = self.faults.iter().position(|(_, open)| open == fault)
+        {
+            self.faults.remove(at);
+        }
+        self.line(event);
+    }
+
+    fn tester(&mut self, event: &Event) {
+        let mark = match event.fields.event.as_deref() {
+            Some("start") => Mark::Start,
+            Some("shut down") => Mark::ShutDown,
+            Some("crash") => Mark::Crash,
+            Some(_) => Mark::Fault,
+            None => return self.line(event),
+        };
+        let lane = event.fields.node.as_deref().and_then(|node| self.lanes.of(node));
+        let text = self.texts.number(&event.message);
+        self.marks.push((place(lane), event.t, mark, text));
+    }
+}
+
+/// `T3: vote granted` of `S1 <- S2: T3: vote granted`.
+fn after_colon(message: &str) -> &str {
+    message.split_once(": ").map_or(message, |(_, after)| after)
+}
+
+/// An operation on its lane.
+struct OpRow {
+    lane: usize,
+    call: u64,
+    returned: Option<u64>,
+    text: usize,
+    write: bool,
+    failed: bool,
+    marked: bool,
+}
+
+fn operations(found: &mut Found, ops: &[Op], marked: &[usize]) -> Vec<OpRow> {
+    let mut rows = Vec::with_capacity(ops.len());
+    for (at, op) in ops.iter().enumerate() {
+        let lane = match found.clerks.get(&op.client) {
+            Some(lane) => *lane,
+            None => found.lanes.0.number(&format!("clerk {}", op.client)),
+        };
+        let (answer, failed) = match &op.returned {
+            Some((_, answer)) => (answer.brief(), matches!(answer, Answer::Failed(_))),
+            None => ("never returned".to_owned(), false),
+        };
+        let request = op.request.brief();
+        rows.push(OpRow {
+            lane,
+            call: op.call.as_nanos(),
+            returned: op.returned.as_ref().map(|(at, _)| at.as_nanos()),
+            write: !request.starts_with("get"),
+            text: found.texts.number(&format!("{request} → {answer}")),
+            failed,
+            marked: marked.contains(&at),
+        });
+    }
+    rows
+}
+
+/// Bytes that one row of each kind takes on the page, about; calls with their texts.
+mod cost {
+    pub(super) const CALL: usize = 110;
+    pub(super) const STATE: usize = 45;
+    pub(super) const APPLIED: usize = 20;
+    pub(super) const MARK: usize = 45;
+    pub(super) const OP: usize = 80;
+    pub(super) const LINE: usize = 110;
+}
+
+/// The time from which and up to which everything has a place. `None` if that is all of it.
+fn window(mut items: Vec<(u64, usize)>, focus: u64, limit: usize) -> Option<(u64, u64, u64)> {
+    let total: usize = items.iter().map(|(_, cost)| cost).sum();
+    if total <= limit {
+        return None;
+    }
+    items.sort_unstable();
+    let middle = items.partition_point(|(t, _)| *t <= focus);
+    let (mut first, mut last, mut left) = (middle, middle, limit);
+    loop {
+        // What led to the focus matters more than what followed: two steps back, one on.
+        let mut moved = false;
+        for back in [true, true, false] {
+            let next =
+                if back { first.checked_sub(1) } else { (last < items.len()).then_some(last) };
+            let Some(next) = next else { continue };
+            let Some(rest) = left.checked_sub(items[next].1) else { continue };
+            left = rest;
+            moved = true;
+            if back { first = next } else { last = next + 1 }
+        }
+        if !moved {
+            break;
+        }
+    }
+    let from = items.get(first).map_or(0, |item| item.0);
+    let to = items[last.max(1) - 1].0;
+    Some((from, to, (items.len() - (last - first)) as u64))
+}
+
+pub(super) fn json(
+    run: &Run,
+    events: impl Iterator<Item = Event>,
+    missing: u64,
+    limit: usize,
+) -> String {
+    let mut found = Found::read(events);
+    let mut ops = operations(&mut found, &run.ops, &run.marked);
+    let end = end_of(run, &found, &ops);
+    let failure = run
+        .failure
+        .as_ref()
+        .map(|failure| (failure.t, place(found.lanes.of(&failure.node)), failure.what.as_str()));
+    let focus = run.focus.or(failure.map(|(t, _, _)| t));
+
+    let mut items: Vec<(u64, usize)> = Vec::new();
+    items.extend(found.calls.iter().map(|call| (call.sent, cost::CALL)));
+    items.extend(found.states.iter().map(|state| (state.t, cost::STATE)));
+    items.extend(found.applied.iter().map(|it| (it.1, cost::APPLIED)));
+    items.extend(found.marks.iter().map(|it| (it.1, cost::MARK)));
+    items.extend(found.lines.iter().map(|it| (it.1, cost::LINE)));
+    items.extend(ops.iter().map(|op| (op.call, cost::OP)));
+    let mut cut = window(items, focus.unwrap_or(end), limit);
+    if let Some((from, to, _)) = cut {
+        found.keep(from, to);
+        ops.retain(|op| op.marked || (from..=to).contains(&op.call));
+    }
+    if missing > 0 {
+        let (start, to, more) = cut.unwrap_or((found.begin.unwrap_or(0), end, 0));
+        cut = Some((start, to, more + missing));
+    }
+    let order = found.lanes.sorted();
+    let data = found.data(run, ops, order, Rest { end, focus, failure, cut });
+    let json = serde_json::to_string(&data).unwrap_or_else(|error| format!("\"{error}\""));
+    // The data stands in a script: a literal </script> or <!-- would end it. In JSON, `<` is only ever part of a string.
+    json.replace('<', "\\u003c").replace('\u{2028}', "\\u2028").replace('\u{2029}', "\\u2029")
+}
+
+/// What is known before the rows are written.
+struct Rest<'a> {
+    end: u64,
+    focus: Option<u64>,
+    failure: Option<(u64, i64, &'a str)>,
+    cut: Option<(u64, u64, u64)>,
+}
+
+fn end_of(run: &Run, found: &Found, ops: &[OpRow]) -> u64 {
+    let notes = run.annotations.iter().map(|note| note.end.unwrap_or(note.start)).max();
+    let ops = ops.iter().map(|op| op.returned.unwrap_or(op.call)).max();
+    let failure = run.failure.as_ref().map(|failure| failure.t);
+    [Some(found.end), notes, ops, failure].into_iter().flatten().max().unwrap_or(0)
+}
+
+impl Lanes {
+    /// The lanes in the order of the page, and the place there of each.
+    fn sorted(&self) -> (Vec<(String, u8)>, Vec<usize>) {
+        let kind = |name: &str| match name {
+            _ if name.starts_with("server-") => 0,
+            _ if name.starts_with("client-") || name.starts_with("clerk ") => 1,
+            _ => 2,
+        };
+        // Numbers in names by their value: server-0-10 comes after server-0-9.
+        let key = |name: &str| -> Vec<u64> {
+            name.split(|c: char| !c.is_ascii_digit()).filter_map(|part| part.parse().ok()).collect()
+        };
+        let names = &self.0.texts;
+        let mut order: Vec<usize> = (0..names.len()).collect();
+        order.sort_by_key(|at| (kind(&names[*at]), key(&names[*at]), names[*at].clone()));
+        let mut places = vec![0; names.len()];
+        for (place, lane) in order.iter().enumerate() {
+            places[*lane] = place;
+        }
+        (order.iter().map(|lane| (names[*lane].clone(), kind(&names[*lane]))).collect(), places)
+    }
+}
+
+impl Found {
+    /// Drops what lies outside of a time, but not what changes seldom: roles, terms, lives.
+    fn keep(&mut self, from: u64, to: u64) {
+        let inside = |t: u64| (from..=to).contains(&t);
+        self.calls.retain(|call| inside(call.sent));
+        self.lines.retain(|it| inside(it.1));
+        self.marks.retain(|it| {
+            inside(it.1) || matches!(it.2, Mark::Start | Mark::ShutDown | Mark::Crash | Mark::Fault)
+        });
+        // The last sample before is where a lane begins.
+        let mut before: BTreeMap<usize, usize> = BTreeMap::new();
+        for (at, state) in self.states.iter().enumerate().take_while(|(_, state)| state.t < from) {
+            before.insert(state.lane, at);
+        }
+        let mut at = 0;
+        self.states.retain(|state| {
+            at += 1;
+            inside(state.t) || state.text >= 0 || before.get(&state.lane) == Some(&(at - 1))
+        });
+        let mut before: BTreeMap<usize, usize> = BTreeMap::new();
+        for (at, it) in self.applied.iter().enumerate().take_while(|(_, it)| it.1 < from) {
+            before.insert(it.0, at);
+        }
+        at = 0;
+        self.applied.retain(|it| {
+            at += 1;
+            inside(it.1) || before.get(&it.0) == Some(&(at - 1))
+        });
+    }
+
+    fn data<'a>(
+        self,
+        run: &'a Run,
+        ops: Vec<OpRow>,
+        (lanes, places): (Vec<(String, u8)>, Vec<usize>),
+        rest: Rest<'a>,
+    ) -> Data<'a> {
+        let mut texts = Used::new(self.texts.texts);
+        let lane = |lane: usize| places[lane];
+        let maybe = |lane: i64| usize::try_from(lane).map_or(-1, |lane| places[lane] as i64);
+        let mut t = 0;
+        let mut since = |now: u64| now - std::mem::replace(&mut t, now);
+        let calls =
+            self.calls.iter().map(|call| row(call, since(call.sent), maybe, &mut texts)).collect();
+        t = 0;
+        let mut since = |now: u64| now - std::mem::replace(&mut t, now);
+        let states = self.states.iter().map(|state| {
+            let (term, role, last, commit, base) = state.facts;
+            let text = texts.place(state.text);
+            (lane(state.lane), since(state.t), term, role, last, commit, base, state.task, text)
+        });
+        let states = states.collect();
+        t = 0;
+        let mut since = |now: u64| now - std::mem::replace(&mut t, now);
+        let applied = self.applied.iter().map(|it| (lane(it.0), since(it.1), it.2)).collect();
+        t = 0;
+        let mut since = |now: u64| now - std::mem::replace(&mut t, now);
+        let marks =
+            self.marks.iter().map(|it| (maybe(it.0), since(it.1), it.2 as u8, texts.number(it.3)));
+        let marks = marks.collect();
+        let lines =
+            self.lines.iter().map(|it| (maybe(it.0), it.1, it.2, texts.number(it.3))).collect();
+        let ops = ops.iter().map(|op| {
+            let returned = op.returned.map_or(-1, |at| at as i64);
+            (
+                lane(op.lane),
+                op.call,
+                returned,
+                texts.number(op.text),
+                u8::from(op.write),
+                op.failed,
+                op.marked,
+            )
+        });
+        let ops = ops.collect();
+        Data {
+            title: &run.title,
+            verdict: &run.verdict,
+            report: &run.report,
+            lanes,
+            methods: self.methods.texts,
+            targets: self.targets.texts,
+            texts: texts.written,
+            calls,
+            states,
+            applied,
+            marks,
+            ops,
+            notes: run
+                .annotations
+                .iter()
+                .map(note)
+                .chain(self.faults.iter().map(open_fault))
+                .collect(),
+            lines,
+            end: rest.end,
+            focus: rest.focus,
+            failure: rest.failure.map(|(t, at, what)| (t, maybe(at), what)),
+            cut: rest.cut,
+        }
+    }
+}
+
+/// The texts that are used, numbered anew.
+struct Used {
+    all: Vec<String>,
+    numbers: Vec<Option<usize>>,
+    written: Vec<String>,
+}
+
+impl Used {
+    fn new(all: Vec<String>) -> Used {
+        Used { numbers: vec![None; all.len()], all, written: Vec::new() }
+    }
+
+    fn number(&mut self, text: usize) -> usize {
+        *self.numbers[text].get_or_insert_with(|| {
+            self.written.push(shortened(std::mem::take(&mut self.all[text])));
+            self.written.len() - 1
+        })
+    }
+
+    fn place(&mut self, text: i64) -> i64 {
+        usize::try_from(text).map_or(-1, |text| self.number(text) as i64)
+    }
+}
+
+/// Longest text of a line, in bytes.
+const LONG: usize = 400;
+
+fn shortened(mut text: String) -> String {
+    if text.len() > LONG {
+        text.truncate(text.floor_char_boundary(LONG));
+        text.push('…');
+    }
+    text
+}
+
+fn row(call: &Call, since: u64, lane: impl Fn(i64) -> i64, texts: &mut Used) -> CallRow {
+    let after = |later: Option<u64>, earlier: Option<u64>| match (later, earlier) {
+        (Some(later), Some(earlier)) => later.saturating_sub(earlier) as i64,
+        _ => -1,
+    };
+    let fate = u8::from(call.lost) + 2 * u8::from(call.nobody);
+    (
+        lane(call.from),
+        lane(call.to),
+        call.method,
+        fate,
+        call.number,
+        call.bytes,
+        since,
+        after(call.arrived, Some(call.sent)),
+        after(call.handled, call.arrived),
+        after(call.ended, Some(call.sent)),
+        call.end as u8,
+        call.handler,
+        texts.place(call.says),
+        texts.place(call.hears),
+    )
+}
+
+type NoteRow = (String, u64, i64, String, String, &'static str, bool);
+
+fn open_fault((begun, fault): &(u64, String)) -> NoteRow {
+    let row = crate::nemesis::ROW.trim_start_matches("$ ").to_owned();
+    (row, *begun, -1, shortened(fault.clone()), String::new(), "fault", true)
+}
+
+fn note(note: &Annotation) -> NoteRow {
+    (
+        // On this page a failure is what ended the run.
+        note.tag.trim_start_matches("$ ").replace("Failure", "Faults"),
+        note.start,
+        note.end.map_or(-1, |end| end as i64),
+        shortened(note.text.clone()),
+        shortened(note.details.clone()),
+        match note.kind {
+            Kind::Success => "good",
+            Kind::Failure => "bad",
+            Kind::Fault => "fault",
+            Kind::Neutral => "neutral",
+            Kind::Info | Kind::User => "info",
+        },
+        note.kind == Kind::Fault,
+    )
+}
