@@ -26,7 +26,7 @@ lab_command = cargo run --quiet -p lab -- $(1) $(2)
 given = $(if $(2),$(1) '$(2)')
 WHICH = $(call given,--lab,$(LAB)) $(call given,--test,$(TEST)) $(call given,--profile,$(PROFILE))
 
-.PHONY: help test test-2 test-3a test-3b test-3c test-3d test-4a test-4b test-4c test-5a test-5b test-5c test-kv3a test-kv3b test-kvlimit1 test-nemesis check fmt clippy doc bench sweep merge replay determinism
+.PHONY: help test test-2 test-3a test-3b test-3c test-3d test-4a test-4b test-4c test-5a test-5b test-5c test-kv3a test-kv3b test-kvlimit1 test-nemesis check fmt clippy doc bench sweep merge replay log determinism
 .PHONY: $(addprefix test-,$(CRATES))
 
 help: ## list the commands
@@ -83,6 +83,11 @@ merge: ## REPORTS="a.json b.json": add up the reports of sweeps
 
 replay: ## LAB=4c TEST=name SEED=n, or SCHEDULE=file: one run again, with everything written to target/lab
 	@$(call lab_command,replay,$(WHICH) $(call given,--seed,$(SEED)) $(call given,--expect,$(EXPECT)) $(call given,--schedule,$(SCHEDULE)))
+
+# TOPICS=election,append,snapshot,rpc,kv,fault NODES=S0,S2 FROM=1.2 TO=1.7 (seconds)
+log: ## LAB=4c TEST=name SEED=n, or FILE=trace.jsonl: the trace of a run in columns, one a node
+	@$(call lab_command,log,$(WHICH) $(call given,--seed,$(SEED)) $(call given,--file,$(FILE)) $(call given,--topics,$(TOPICS)) \
+	  $(call given,--nodes,$(NODES)) $(call given,--from,$(FROM)) $(call given,--to,$(TO)) $(call given,--width,$(WIDTH)))
 
 # PROFILE=plain OTHER_PROFILE=release compares builds, too.
 determinism: ## each test twice a seed, event by event, and once in another process; LAB=3a-4c SEEDS=3

@@ -1,4 +1,4 @@
-//! `lab`: what the Makefile's `sweep`, `merge`, `replay` and `determinism` call.
+//! `lab`: what the Makefile's `sweep`, `merge`, `replay`, `log` and `determinism` call.
 //!
 //! Exit codes: 0, all passed; 1, something did not; 2, the command makes no sense or cannot be carried out; 130, interrupted before
 //! anything failed.
@@ -6,6 +6,7 @@
 mod binaries;
 mod causes;
 mod chunks;
+mod columns;
 mod determinism;
 mod drive;
 mod interval;
@@ -14,6 +15,7 @@ mod progress;
 mod replay;
 mod report;
 mod share;
+mod show;
 mod sweep;
 mod worker;
 
@@ -54,6 +56,8 @@ enum Command {
         #[arg(long, conflicts_with_all = ["test", "seed"])]
         schedule: Option<PathBuf>,
     },
+    /// Print the trace of one run in columns, one a node
+    Log(show::LogArgs),
     /// Run every test twice under each seed and compare event by event; once more in another process
     Determinism {
         #[command(flatten)]
@@ -145,6 +149,10 @@ fn carry_out(command: Command) -> Result<ExitCode> {
             let asked =
                 replay::Replay { lab: which.lab, test: which.test, seed, expect, schedule, build };
             Ok(verdict(replay::replay(&asked)?))
+        }
+        Command::Log(args) => {
+            show::show(&args)?;
+            Ok(ExitCode::SUCCESS)
         }
         Command::Determinism { args, other_profile } => {
             let asked = asked(args)?;

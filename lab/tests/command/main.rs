@@ -188,3 +188,23 @@ fn bad_use_is_exit_code_2() {
         assert!(text(&output).contains(complaint), "{arguments:?}: {}", text(&output));
     }
 }
+
+/// A run that was not traced yet is repeated for its log, and only what is asked for is printed.
+#[test]
+fn a_log_in_columns() {
+    let seed = bad_seeds()[0].to_string();
+    let asked = ["--seed", seed.as_str(), "--topics", "fault", "--width", "80"];
+    for _ in 0..2 {
+        let output = on_misbehaving("log", "misbehaving::panics", &asked);
+        let text = text(&output);
+        assert!(output.status.success(), "{text}");
+        let printed = String::from_utf8_lossy(&output.stdout);
+        assert_eq!(printed.lines().next(), Some("   seconds"), "{text}");
+        assert!(!printed.contains('\x1b') && !printed.contains("repeat with"), "{text}");
+    }
+    let output = on_misbehaving("log", "no_such_test", &asked);
+    assert_eq!(output.status.code(), Some(2), "{}", text(&output));
+    let output = lab(&["log", "--file", "no such file"]);
+    assert_eq!(output.status.code(), Some(2));
+    assert!(text(&output).contains("cannot read no such file"));
+}

@@ -152,11 +152,17 @@ pub(super) fn saves(shared: &Shared, write: &labrt::Write) {
     let header = write.header.as_ref().map_or(0, |header| header.len());
     let records = write.append.len();
     let bytes = header + write.append.iter().map(|record| record.len()).sum::<usize>();
-    let with = if write.header.is_some() { "term and vote, " } else { "" };
+    let what = match (write.header.is_some(), records) {
+        (true, 0) => "term and vote".to_owned(),
+        (header, _) => {
+            let noun = if records == 1 { "entry" } else { "entries" };
+            format!("{}{records} {noun}", if header { "term, vote and " } else { "" })
+        }
+    };
     trace!(
         target: "raft::append",
         node = shared.home.name(), server = shared.me.get(), saved = bytes;
-        "{} saves {with}{records} entries ({bytes} bytes)", shared.me
+        "{} saves {what} ({bytes} bytes)", shared.me
     );
 }
 
