@@ -16,6 +16,7 @@
 #![forbid(unsafe_code)]
 
 pub mod append;
+mod marks;
 mod replica;
 mod servers;
 pub mod versioned;

@@ -3,6 +3,7 @@
 use std::fmt;
 use std::time::Duration;
 
+use crate::marks::Mark;
 use rsm::{Rsm, StateMachine, SubmitError};
 
 /// How a server answers Gets. Both ways are linearizable; servers of one group may differ.
@@ -73,6 +74,7 @@ impl<M: StateMachine> Replica<M> {
             Reads::ReadIndex => match self.rsm.read(PATIENCE, look) {
                 Ok(reply) => Ok(reply),
                 Err(rsm::ReadError::Raft(raft::ReadError::NothingCommitted)) => {
+                    Mark::ReadThroughLog.reach();
                     self.submit(logged())
                 }
                 Err(_) => Err(SubmitError::WrongLeader),

@@ -54,6 +54,8 @@ pub enum End {
 pub trait Watcher {
     /// A run has ended.
     fn run(&mut self, test: &Test, seed: u64, outcome: Outcome);
+    /// Marks that there are, reached or not.
+    fn marks(&mut self, _names: Vec<String>) {}
     /// A test that tells nothing of its runs: not a lab test.
     fn not_a_lab_test(&mut self, test: &Test);
     /// Now and then; the estimate is of the work that has not been handed out, for one process, in seconds.
@@ -148,6 +150,7 @@ fn hear(
     busy.heard = labrt::now();
     match line {
         Line::Begin(seed) => busy.under_way = Some(seed),
+        Line::Marks(names) => watcher.marks(names),
         Line::End(ended) => {
             let Some(seed) = busy.under_way.take() else { return };
             busy.next = seed + 1;

@@ -30,6 +30,8 @@ pub struct Report {
     pub wall_s: f64,
     pub tests: Vec<TestReport>,
     pub failures: Vec<Failure>,
+    /// Marks in the code, and how often all runs together have reached each.
+    pub marks: BTreeMap<String, u64>,
 }
 
 /// One test under all its seeds.
@@ -107,6 +109,7 @@ impl Report {
             wall_s: 0.0,
             tests: Vec::new(),
             failures: Vec::new(),
+            marks: BTreeMap::new(),
         }
     }
 
@@ -216,6 +219,9 @@ impl Report {
                 joined
             });
         }
+        for (name, count) in other.marks {
+            *self.marks.entry(name).or_default() += count;
+        }
         self.failures.extend(other.failures);
         self.failures
             .sort_by(|a, b| (&a.package, &a.test, a.seed).cmp(&(&b.package, &b.test, b.seed)));
@@ -253,6 +259,23 @@ impl Report {
                 }
             }
             let _ = writeln!(text, "; {} RPCs, {:.1} s virtual", test.rpcs, test.virtual_s);
+        }
+        if !self.marks.is_empty() {
+            let never: Vec<&str> = self
+                .marks
+                .iter()
+                .filter(|(_, count)| **count == 0)
+                .map(|it| it.0.as_str())
+                .collect();
+            let (all, reached) = (self.marks.len(), self.marks.len() - never.len());
+            let _ = writeln!(
+                text,
+                "{reached} of {all} marks reached{}",
+                if never.is_empty() { "" } else { "; never:" }
+            );
+            for name in never {
+                let _ = writeln!(text, "    {name}");
+            }
         }
         let (runs, passed) = (self.runs(), self.passed());
         let (low, high) = wilson(passed, runs);
@@ -384,7 +407,12 @@ mod tests {
     fn parts_add_up_to_the_whole() {
         let (mut one, two) = (report(1..=10), report(11..=20));
         fail(&mut one, 3, "the count is 7");
+        one.marks = BTreeMap::from([("x".to_owned(), 2), ("y".to_owned(), 0)]);
+        let mut two = two;
+        two.marks = BTreeMap::from([("x".to_owned(), 1), ("z".to_owned(), 0)]);
         let sum = merged(&[("a", &two), ("b", &one)]).unwrap();
+        assert_eq!(sum.marks.values().copied().collect::<Vec<_>>(), [3, 0, 0]);
+        assert!(sum.text().contains("1 of 3 marks reached; never:\n    y\n    z\n"));
         assert_eq!((sum.runs(), sum.passed(), sum.tests[0].rpcs), (20, 19, 20));
         assert_eq!(sum.tests[0].seeds, [(1, 20)]);
         assert_eq!(sum.failures.len(), 1);

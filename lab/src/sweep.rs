@@ -150,6 +150,9 @@ impl Watcher for Tally {
         sums.add_seed(seed);
         let (kind, what, detail, trace_hash) = match outcome {
             Outcome::Ended(ended) => {
+                for (name, count) in ended.marks {
+                    *self.report.marks.entry(name).or_default() += count;
+                }
                 sums.rpcs += ended.rpcs;
                 sums.ops += ended.ops;
                 sums.virtual_s += ended.virtual_s.unwrap_or(0.0);
@@ -173,6 +176,12 @@ impl Watcher for Tally {
             detail,
             trace_hash,
         });
+    }
+
+    fn marks(&mut self, names: Vec<String>) {
+        for name in names {
+            self.report.marks.entry(name).or_default();
+        }
     }
 
     fn not_a_lab_test(&mut self, test: &Test) {

@@ -2,7 +2,7 @@
 //!
 //! A process for every range, because a run can end its process: an abort, an overflowing stack, a kill from outside.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::io::{BufRead as _, BufReader, Read};
 use std::process::{Child, ExitStatus, Stdio};
 use std::sync::Arc;
@@ -20,6 +20,8 @@ pub enum Line {
     Begin(u64),
     /// It has ended.
     End(Box<Ended>),
+    /// The marks there are, reached or not.
+    Marks(Vec<String>),
 }
 
 /// What a worker says of a run that has ended. `tester` writes it.
@@ -38,6 +40,9 @@ pub struct Ended {
     pub rpcs: u64,
     pub ops: u64,
     pub trace_hash: Option<String>,
+    /// How often the run has reached which mark.
+    #[serde(default)]
+    pub marks: BTreeMap<String, u64>,
 }
 
 impl Line {
@@ -47,11 +52,18 @@ impl Line {
         struct Begin {
             begin: u64,
         }
+        #[derive(Deserialize)]
+        struct Marks {
+            marks: Vec<String>,
+        }
         if !text.starts_with("{\"test\":") {
             return None;
         }
         if let Ok(line) = serde_json::from_str::<Begin>(text) {
             return Some(Line::Begin(line.begin));
+        }
+        if let Ok(line) = serde_json::from_str::<Marks>(text) {
+            return Some(Line::Marks(line.marks));
         }
         serde_json::from_str(text).ok().map(|ended| Line::End(Box::new(ended)))
     }
@@ -205,10 +217,14 @@ mod tests {
     fn lines_of_a_worker() {
         assert_eq!(Line::parse(r#"{"test":"x","begin":7}"#), Some(Line::Begin(7)));
         let end = r#"{"test":"x","crate":"raft","backend":"sim","seed":7,"verdict":"fail","kind":"deadlock","what":"deadlock at 1",
-            "divergence":null,"virtual_s":1.5,"wall_s":0.5,"cpu_s":0.25,"rpcs":10,"bytes":3,"ops":2,"trace_hash":"00ff","switches":9}"#;
+            "divergence":null,"virtual_s":1.5,"wall_s":0.5,"cpu_s":0.25,"rpcs":10,"bytes":3,"ops":2,"trace_hash":"00ff","switches":9,"marks":{"raft: x":2}}"#;
         let Some(Line::End(ended)) = Line::parse(end) else { panic!("not an end") };
         assert_eq!((ended.verdict.as_str(), ended.rpcs, ended.cpu_s), ("fail", 10, Some(0.25)));
         assert_eq!(ended.kind.as_deref(), Some("deadlock"));
+        assert_eq!(ended.marks["raft: x"], 2);
+        let marks = vec!["raft: x".to_owned(), "raft: y (\"§\")".to_owned()];
+        let line = r#"{"test":"x","marks":["raft: x", "raft: y (\"§\")"]}"#;
+        assert_eq!(Line::parse(line), Some(Line::Marks(marks)));
         assert_eq!(Line::parse("test x ... ok"), None);
         assert_eq!(Line::parse(r#"{"test":"#), None);
     }

@@ -44,6 +44,7 @@
 pub mod apply_msg;
 pub mod consensus;
 mod driver;
+pub mod marks;
 pub mod messages;
 pub mod timing;
 pub mod types;

@@ -37,6 +37,7 @@
 mod compaction;
 mod error;
 mod leader_hint;
+mod marks;
 mod operation;
 mod pending;
 mod reader;
@@ -56,6 +57,7 @@ pub use leader_hint::{Attempt, LeaderHint};
 pub use state_machine::{RestoreError, StateMachine};
 
 use compaction::Compaction;
+use marks::Mark;
 use operation::{IdSource, Operation, OperationId};
 use pending::Pending;
 
@@ -118,8 +120,10 @@ impl<M: StateMachine> Rsm<M> {
     pub fn start(options: Options, mut machine: M) -> Result<Rsm<M>, Error> {
         let Options { peers, me, persister, max_raft_state, group } = options;
         let snapshot = persister.read_snapshot();
+        Mark::declare();
         if !snapshot.is_empty() {
             machine.restore(&snapshot)?;
+            Mark::RestoredAtStart.reach();
         }
         let (apply, applied) = channel::bounded(APPLY_QUEUE);
         let raft = Raft::start(raft::Options { peers, me, persister, apply, group })?;
@@ -172,6 +176,7 @@ impl<M: StateMachine> Rsm<M> {
             Ok(outcome) => outcome,
             Err(RecvTimeoutError::Disconnected) => Err(SubmitError::ShutDown),
             Err(RecvTimeoutError::Timeout) => {
+                Mark::LostPatience.reach();
                 self.shared.pending.lock().give_up(waiting.index, waiting.id);
                 Err(SubmitError::TimedOut)
             }
@@ -211,6 +216,7 @@ impl<M: StateMachine> Rsm<M> {
             pending.wait_for(index)
         };
         if let Some(reached) = reached {
+            Mark::ReadWaitsForMachine.reach();
             reached.recv_timeout(patience).map_err(|error| match error {
                 RecvTimeoutError::Timeout => ReadError::TimedOut,
                 RecvTimeoutError::Disconnected => ReadError::ShutDown,

@@ -6,6 +6,7 @@ use labrt::oneshot;
 use raft::{Index, Term};
 
 use crate::error::SubmitError;
+use crate::marks::Mark;
 use crate::operation::OperationId;
 
 type Outcome<R> = Result<R, SubmitError>;
@@ -58,6 +59,7 @@ impl<R> Pending<R> {
     ) -> oneshot::Receiver<Outcome<R>> {
         let (to, waiting) = oneshot::channel();
         if let Some(older) = self.waiters.insert(index, Waiter { id, term, to }) {
+            Mark::WaiterReplaced.reach();
             older.end(Err(SubmitError::WrongLeader));
         }
         waiting
@@ -68,6 +70,9 @@ impl<R> Pending<R> {
         self.reached(index);
         if let Some(waiter) = self.waiters.remove(&index) {
             let mine = waiter.id == id;
+            if !mine {
+                Mark::WaiterOvertaken.reach();
+            }
             waiter.end(if mine { Ok(reply) } else { Err(SubmitError::WrongLeader) });
         }
     }
@@ -82,8 +87,12 @@ impl<R> Pending<R> {
     /// A snapshot covers everything up to `index`: what was executed there will not be told.
     pub(crate) fn covered(&mut self, index: Index) {
         self.reached(index);
+        if !self.waiters.is_empty() {
+            Mark::SnapshotWhileWaiting.reach();
+        }
         let later = self.waiters.split_off(&index.next());
         for (_, waiter) in std::mem::replace(&mut self.waiters, later) {
+            Mark::WaiterCovered.reach();
             waiter.end(Err(SubmitError::WrongLeader));
         }
     }
@@ -112,6 +121,7 @@ impl<R> Pending<R> {
     /// This server has learned of `term`: whatever was proposed before it may have been overwritten.
     pub(crate) fn end_older_terms(&mut self, term: Term) {
         for (_, waiter) in self.waiters.extract_if(.., |_, waiter| waiter.term < term) {
+            Mark::WaiterOfOlderTerm.reach();
             waiter.end(Err(SubmitError::WrongLeader));
         }
     }
@@ -121,6 +131,7 @@ impl<R> Pending<R> {
         self.closed = true;
         self.readers.clear();
         for (_, waiter) in std::mem::take(&mut self.waiters) {
+            Mark::ShutDownWhileWaiting.reach();
             waiter.end(Err(SubmitError::ShutDown));
         }
     }

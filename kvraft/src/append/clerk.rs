@@ -8,6 +8,7 @@ use labrpc::ClientEnd;
 use super::messages::{Change, GetArgs, PutAppendArgs, PutAppendError, TimeArgs};
 use super::server::{Get, PutAppend, Time};
 use super::sessions::{SessionId, Stamp, Write};
+use crate::marks::Mark;
 use crate::servers::{ClerkError, Servers};
 
 /// Talks to the servers of one group. Calls block until they have an answer. Several tasks may use one clerk; their writes are made
@@ -54,7 +55,10 @@ impl Clerk {
             Ok(match server.call::<PutAppend>(&args)?.outcome {
                 Ok(()) => Some(Ok(())),
                 // Another copy may have been executed while the session lived, be it one that the network made.
-                Err(PutAppendError::SessionEnded { .. }) => Some(Err(Error::Maybe)),
+                Err(PutAppendError::SessionEnded { .. }) => {
+                    Mark::WriteUnknown.reach();
+                    Some(Err(Error::Maybe))
+                }
                 Err(_) => None,
             })
         });

@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 use super::messages::{Change, PutAppendArgs, PutAppendError};
 use super::sessions::{Admission, Sessions};
 use super::value::Value;
+use crate::marks::Mark;
 
 /// What goes through the log.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
@@ -63,8 +64,14 @@ impl Machine {
         let PutAppendArgs { write, key, change } = args;
         match self.sessions.admit(write) {
             Admission::Execute => {}
-            Admission::Duplicate => return Ok(()),
-            Admission::Ended { now } => return Err(PutAppendError::SessionEnded { now }),
+            Admission::Duplicate => {
+                Mark::DuplicateWrite.reach();
+                return Ok(());
+            }
+            Admission::Ended { now } => {
+                Mark::SessionEnded.reach();
+                return Err(PutAppendError::SessionEnded { now });
+            }
         }
         match change {
             Change::Put(value) => {

@@ -8,6 +8,7 @@ use super::messages::{
     GetArgs, GetReply, PutAppendArgs, PutAppendError, PutAppendReply, TimeArgs, TimeReply,
 };
 use super::sessions::{SESSION_WINDOW, Sessions};
+use crate::marks::Mark;
 use crate::replica::{PATIENCE, Replica};
 
 macro_rules! methods {
@@ -59,6 +60,7 @@ impl Replica<Machine> {
     /// # Errors
     /// When what was saved cannot be understood.
     pub fn start(options: Options) -> Result<KvServer, rsm::Error> {
+        Mark::declare();
         let Options { replica, session_window } = options;
         Replica::launch(replica, Machine::new(Sessions::new(session_window)), Some(PATIENCE))
     }

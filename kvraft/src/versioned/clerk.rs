@@ -5,6 +5,7 @@ use kvapi::{Error, GetArgs, PutArgs, Version};
 use labrpc::{CallError, ClientEnd};
 
 use super::server::{Get, Put};
+use crate::marks::Mark;
 use crate::servers::{Answered, ClerkError, Servers};
 
 /// Talks to the servers of one group. Calls block until they have an answer; one clerk may be used by several tasks.
@@ -46,6 +47,13 @@ impl kvapi::Clerk for Clerk {
         let args = PutArgs { key: key.to_owned(), value: value.to_owned(), version };
         let Answered { answer, first_try } =
             self.ask(|server| server.call::<Put>(&args).map(|reply| reply.outcome));
-        put_outcome(first_try, answer)
+        let outcome = put_outcome(first_try, answer);
+        match &outcome {
+            Ok(()) if !first_try => Mark::PutRetriedDone.reach(),
+            Err(Error::Maybe) => Mark::PutMaybe.reach(),
+            Err(Error::Version) => Mark::PutRefused.reach(),
+            _ => {}
+        }
+        outcome
     }
 }

@@ -4,6 +4,7 @@ use kvapi::{Error, GetArgs, GetReply, PutArgs, PutReply};
 use labrpc::{Method, Service};
 
 use super::machine::{Machine, Reply, Request};
+use crate::marks::Mark;
 use crate::replica::Replica;
 
 pub use kvsrv::{Get, Put};
@@ -18,6 +19,7 @@ impl Replica<Machine> {
     /// # Errors
     /// When what was saved cannot be understood.
     pub fn start(options: Options) -> Result<KvServer, rsm::Error> {
+        Mark::declare();
         Replica::launch(options, Machine::default(), None)
     }
 

@@ -101,6 +101,8 @@ fn a_sweep_without_failures_is_a_success_and_its_parts_merge() {
     let output = lab(&["merge", one, two]);
     assert_eq!(output.status.code(), Some(0), "{}", text(&output));
     assert!(text(&output).contains("PASS: 2 of 2 runs passed"), "{}", text(&output));
+    let marks = "1 of 2 marks reached; never:\n    misbehaving: nothing at all\n";
+    assert!(text(&output).contains(marks), "{}", text(&output));
     let output = lab(&["merge", one, one]);
     assert_eq!(output.status.code(), Some(2));
     assert!(text(&output).contains("overlap: both have panics under seeds"), "{}", text(&output));
@@ -147,7 +149,7 @@ fn a_replay_repeats_one_run() {
     assert!(text(&output).contains("can be one of misbehaving::aborts"), "{}", text(&output));
     // A file says which test, which seed, and has the last word on the rest.
     let schedule = temporary("schedule.json");
-    let json = r#"{"package":"lab","test":"panics","seed":SEED,"faults":[]}"#;
+    let json = r#"{"package":"lab","test":"panics","seed":SEED,"servers":3,"clients":1,"operations":1,"duration_ms":1,"faults":[]}"#;
     std::fs::write(&schedule, json.replace("SEED", &good)).unwrap();
     let this = std::env::current_exe().unwrap();
     let from_file = ["replay", "--binary", this.to_str().unwrap(), "--schedule"];

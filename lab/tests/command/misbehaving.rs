@@ -10,6 +10,13 @@ pub fn is_bad() -> bool {
     labrt::random_range(0..8_u32) == 0
 }
 
+labrt::marks! {
+    enum Mark in "misbehaving" {
+        Panics = "a test that panics",
+        Nothing = "nothing at all",
+    }
+}
+
 /// What asks for it.
 pub const VARIABLE: &str = "MISBEHAVE";
 
@@ -57,6 +64,7 @@ fn never_yields() {
 #[test]
 fn panics() {
     lab_test!(|| {
+        Mark::Panics.reach();
         if goes_wrong() {
             panic!("bad luck after {} draws", 1);
         }

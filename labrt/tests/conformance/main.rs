@@ -7,6 +7,7 @@ mod channels;
 mod condvar;
 mod disk;
 mod locks;
+mod marks;
 mod nodes;
 mod oneshot;
 mod select;

@@ -14,6 +14,7 @@ use std::collections::BTreeMap;
 use super::event::SentWhat;
 use super::quorum::majority;
 use super::{Effects, Node, Role};
+use crate::marks::Mark;
 use crate::messages::{Request, RequestVoteArgs};
 use crate::timing::{Dice, Time};
 use crate::types::ServerId;
@@ -32,6 +33,7 @@ impl Node {
     /// Starts an election: a new term, the own vote, a new timeout, a question to everybody.
     pub(super) fn start_election(&mut self, effects: &mut Effects, dice: &mut dyn Dice) {
         let me = self.config.id;
+        self.mark_if(matches!(self.role, Role::Candidate(_)), Mark::ElectionStartsOver);
         self.durable.enter_term(self.term().next());
         self.durable.vote(me);
         self.election_timeout = self.config.timing.draw_election_timeout(dice);

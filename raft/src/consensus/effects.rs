@@ -2,6 +2,7 @@
 
 use super::event::Sent;
 use super::read::ReadRefused;
+use crate::marks::Marks;
 use crate::messages::{Reply, Request};
 use crate::types::{Index, LogPosition, ServerId, Snapshot};
 
@@ -41,6 +42,8 @@ pub struct Effects {
     /// The role this server has taken on in this step, for the log. A candidate that starts over
     /// in a new term is one too.
     pub new_role: Option<super::RoleKind>,
+    /// Places worth reaching that this step has reached, for the statistics of test runs.
+    pub marks: Marks,
 }
 
 /// A call to make to another server.

@@ -13,6 +13,7 @@
 //! one that carries fewer entries must not remove what a newer one brought, which may be committed.
 
 use super::{Node, Role};
+use crate::marks::Mark;
 use crate::messages::{AppendEntriesArgs, AppendOutcome, RequestVoteArgs};
 use crate::timing::Dice;
 use crate::types::{Index, LogPosition, ServerId};
@@ -33,9 +34,13 @@ impl Node {
     /// cannot win do not hold up one that can.
     pub(super) fn grant_vote(&mut self, args: &RequestVoteArgs) -> bool {
         let free = self.voted_for().is_none_or(|voted_for| voted_for == args.candidate);
-        if !free || !args.last.at_least_as_up_to_date_as(self.last()) {
+        let up_to_date = args.last.at_least_as_up_to_date_as(self.last());
+        self.mark_if(!free, Mark::VoteRefusedGiven);
+        self.mark_if(!up_to_date, Mark::VoteRefusedOldLog);
+        if !free || !up_to_date {
             return false;
         }
+        self.mark_if(self.voted_for().is_some(), Mark::VoteRepeated);
         self.durable.vote(args.candidate);
         self.restart_election_timer();
         true
@@ -48,6 +53,7 @@ impl Node {
             return false;
         }
         if matches!(self.role, Role::Candidate(_)) {
+            self.marks.insert(Mark::CandidateHearsLeader);
             self.become_follower(self.term(), dice);
         }
         self.role = Role::Follower(Follower { leader: Some(leader) });
@@ -71,14 +77,17 @@ impl Node {
         if args.prev.index < base.index {
             // What the snapshot includes is committed, so the leader has the same (§5.4.3).
             let covered = base.index.distance_from(args.prev.index);
+            self.marks.insert(Mark::AppendBelowSnapshot);
             entries.by_ref().take(covered).for_each(drop);
             index = base.index.next();
         } else if let Some(refusal) = self.refuse(args.prev) {
             return refusal;
         }
+        let mut known = 0;
+        let mut new = false;
         for entry in entries {
             match self.durable.log().term_at(index) {
-                Some(term) if term == entry.term => {}
+                Some(term) if term == entry.term => known += 1,
                 Some(_) => {
                     // §5.4: a leader has all committed entries. If not, going on would lose one.
                     assert!(
@@ -90,13 +99,19 @@ impl Node {
                         self.commit,
                         self.id()
                     );
+                    self.marks.insert(Mark::SuffixCut);
                     self.durable.truncate_from(index);
                     self.durable.append(entry);
+                    new = true;
                 }
-                None => self.durable.append(entry),
+                None => {
+                    self.durable.append(entry);
+                    new = true;
+                }
             }
             index = index.next();
         }
+        self.mark_if(known > 0 && !new, Mark::DuplicateAppend);
         self.commit = self.commit.max(args.leader_commit.min(checked));
         AppendOutcome::Matched
     }

@@ -18,6 +18,7 @@ use super::progress::{Outstanding, Progress};
 use super::quorum::replicated_on_majority;
 use super::read::Reads;
 use super::{Config, Effects, Node, Role};
+use crate::marks::Mark;
 use crate::messages::{AppendEntriesArgs, AppendOutcome, InstallSnapshotArgs, Request};
 use crate::timing::Time;
 use crate::types::{Command, Entry, Index, LogPosition, ServerId};
@@ -93,11 +94,23 @@ impl Node {
     ) {
         let hint = match outcome {
             AppendOutcome::Matched => return self.take_match(from, last, effects),
-            AppendOutcome::TooShort { last } => last.next(),
+            AppendOutcome::TooShort { last } => {
+                self.marks.insert(Mark::BackingUpTooShort);
+                last.next()
+            }
             // If we have that term too, our last entry of it is where the logs may agree; if not,
             // none of the follower's entries of that term can stay.
             AppendOutcome::Conflict { term, first } => {
-                self.durable.log().last_index_of(term).map_or(first, Index::next)
+                match self.durable.log().last_index_of(term) {
+                    Some(known) => {
+                        self.marks.insert(Mark::BackingUpKnownTerm);
+                        known.next()
+                    }
+                    None => {
+                        self.marks.insert(Mark::BackingUpUnknownTerm);
+                        first
+                    }
+                }
             }
             AppendOutcome::StaleTerm => return,
         };
@@ -107,6 +120,8 @@ impl Node {
         if progress.heeds_refusal(number, prev) {
             progress.fall_back(hint, prev, next_number);
             self.send_next(from, effects);
+        } else {
+            self.marks.insert(Mark::StaleRefusal);
         }
     }
 
@@ -148,9 +163,16 @@ impl Node {
             .enumerate()
             .map(|(id, progress)| if id == me.get() { last } else { progress.matched() });
         let index = replicated_on_majority(matched);
-        if index > self.commit && self.term_at(index) == Some(self.term()) {
+        if index <= self.commit {
+            return;
+        }
+        if self.term_at(index) == Some(self.term()) {
+            let earlier = self.term_at(self.commit.next()) != Some(self.term());
+            self.mark_if(earlier, Mark::CommitsEarlierTerms);
             self.commit = index;
             self.plan_spreading_commit();
+        } else {
+            self.marks.insert(Mark::CommitWaits);
         }
     }
 
@@ -190,6 +212,7 @@ impl Node {
     fn send_snapshot(&mut self, peer: ServerId, resume: Index, effects: &mut Effects) {
         let snapshot = self.snapshot().expect("a log without its beginning has a snapshot").clone();
         let last = snapshot.last;
+        self.marks.insert(Mark::SnapshotSent);
         let args = InstallSnapshotArgs { term: self.term(), leader: self.config.id, snapshot };
         let number = self.call(peer, SentWhat::Snapshot { last }, Request::Snapshot(args), effects);
         let heartbeat_due = self.now + self.config.timing.heartbeat;

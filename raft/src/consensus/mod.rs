@@ -77,6 +77,7 @@ use event::SentWhat;
 use follower::Follower;
 use leader::Leader;
 
+use crate::marks::{Mark, Marks};
 use crate::messages::{
     AppendEntriesReply, AppendOutcome, InstallSnapshotReply, Reply, Request, RequestVoteReply,
 };
@@ -135,6 +136,8 @@ pub struct Node {
     now: Time,
     /// Number of the next request to another server.
     next_number: u64,
+    /// What this step has reached; empty between steps.
+    marks: Marks,
 }
 
 /// What a server is in its current term (§5.1, Figure 4), with what only that role knows.
@@ -234,6 +237,7 @@ impl Node {
             election_timeout,
             now,
             next_number: 0,
+            marks: Marks::default(),
         };
         node.check_whole_log();
         Ok(node)
@@ -284,9 +288,11 @@ impl Node {
     fn answer(&mut self, request: Request, effects: &mut Effects, dice: &mut dyn Dice) {
         let from_peer = self.is_peer(request.from());
         if from_peer && request.term() > self.term() {
+            self.mark_if(self.is_leader(), Mark::LeaderDeposedByRequest);
             self.become_follower(request.term(), dice);
         }
         let stale = request.term() < self.term() || !from_peer;
+        self.mark_if(stale, Mark::StaleRequest);
         let term = self.term();
         effects.reply = Some(match request {
             Request::Vote(args) => {
@@ -321,9 +327,11 @@ impl Node {
             return;
         }
         if reply.term() > self.term() {
+            self.mark_if(self.is_leader(), Mark::LeaderDeposedByReply);
             return self.become_follower(reply.term(), dice);
         }
         if sent.term != self.term() || reply.term() != self.term() {
+            self.marks.insert(Mark::StaleReply);
             return;
         }
         match (sent.what, reply) {
@@ -364,12 +372,19 @@ impl Node {
         self.role = Role::Follower(Follower::default());
     }
 
+    fn mark_if(&mut self, reached: bool, mark: Mark) {
+        if reached {
+            self.marks.insert(mark);
+        }
+    }
+
     fn restart_election_timer(&mut self) {
         self.election_due = self.now + self.election_timeout;
     }
 
     /// Whatever happened: notes what is to be saved and what became committed.
     fn finish(&mut self, before: View, effects: &mut Effects) {
+        effects.marks = std::mem::take(&mut self.marks);
         effects.save = self.durable.take_save();
         // A snapshot beyond what was handed out can only be the leader's.
         let base = self.base().index;

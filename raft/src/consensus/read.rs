@@ -16,6 +16,7 @@
 
 use super::quorum::majority;
 use super::{Effects, Node, Role};
+use crate::marks::Mark;
 use crate::types::{Index, ServerId};
 
 /// What a leader knows of reads. Only meaningful within its term.
@@ -59,6 +60,7 @@ impl Node {
             return;
         };
         if !known {
+            self.marks.insert(Mark::ReadOfNewLeader);
             effects.read = Some(Err(ReadRefused::NothingCommitted));
             return;
         }
@@ -66,6 +68,8 @@ impl Node {
         effects.read = Some(Ok(leader.reads.asked));
         if leader.reads.round.is_none() {
             self.start_round(effects);
+        } else {
+            self.marks.insert(Mark::ReadWaitsForRound);
         }
     }
 

@@ -9,6 +9,7 @@
 //! ```
 
 use super::{Effects, Node};
+use crate::marks::Mark;
 use crate::messages::InstallSnapshotArgs;
 use crate::timing::Dice;
 use crate::types::{Index, LogPosition, Pieces, Snapshot};
@@ -20,6 +21,7 @@ impl Node {
     /// (a leader's may have come in between) would bring nothing back: both are ignored.
     pub(super) fn take_snapshot(&mut self, index: Index, data: Pieces) {
         if index <= self.base().index || index > self.applied {
+            self.mark_if(index <= self.base().index, Mark::OwnSnapshotTooLate);
             return;
         }
         let term = self.term_at(index).expect("what was handed out after the base is in the log");
@@ -37,9 +39,18 @@ impl Node {
         dice: &mut dyn Dice,
     ) {
         let index = args.snapshot.last.index;
-        if !self.hear_leader(args.leader, dice) || index <= self.commit {
+        if !self.hear_leader(args.leader, dice) {
             return;
         }
+        if index <= self.commit {
+            self.marks.insert(Mark::StaleSnapshot);
+            return;
+        }
+        self.marks.insert(match self.term_at(index) {
+            None => Mark::SnapshotBeyondLog,
+            Some(term) if term != args.snapshot.last.term => Mark::SnapshotOverConflict,
+            Some(_) => Mark::SnapshotKeepsSuffix,
+        });
         self.durable.compact(args.snapshot.clone());
         self.commit = index;
         self.applied = index;

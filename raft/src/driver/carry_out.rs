@@ -6,6 +6,7 @@ use labrt::{StoredSnapshot, Write};
 
 use super::{NotLeader, Shared, State, dice, peer, persistence, tell};
 use crate::consensus::{Effects, Event, Outgoing, ReadRefused, Save};
+use crate::marks::Mark;
 use crate::messages::Reply;
 use crate::types::{Index, LogPosition, ServerId, Term};
 use crate::watch::Asked;
@@ -60,7 +61,9 @@ impl Shared {
             read,
             confirmed,
             new_role,
+            marks,
         } = effects;
+        marks.iter().for_each(Mark::reach);
         tell::stepped(self, &state.node, new_role, before);
         for message in messages {
             self.send(message);

@@ -37,6 +37,7 @@ use log::warn;
 
 use crate::apply_msg::ApplyMsg;
 use crate::consensus::{Config, Event, Node, ReadRefused};
+use crate::marks::Mark;
 use crate::timing::{TICK, Time};
 use crate::types::{Command, Index, ServerId, Term};
 use crate::watch::{Seat, Watch};
@@ -160,12 +161,14 @@ impl Raft {
             Ok(id) if me < peers.len() => ServerId::new(id),
             _ => return Err(Error::NotAMember { me, peers: peers.len() }),
         };
+        Mark::declare();
         let Loaded { saved, torn } = persistence::load(&persister)?;
         let whole = saved.entries.len();
         let servers = u32::try_from(peers.len()).unwrap_or(u32::MAX);
         let node = Node::restore(Config::new(id, servers), saved, Time::ZERO, &mut dice)
             .map_err(CorruptState::from)?;
         if torn {
+            Mark::TornWrite.reach();
             warn!(target: "raft::disk", "{id} drops a log record that a power cut has left unfinished");
             persister.write(Write { keep_records: Some(whole), ..Write::default() });
         }

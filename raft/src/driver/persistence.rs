@@ -20,6 +20,7 @@ use serde::{Deserialize, Serialize};
 
 use super::checksum::checksum;
 use crate::consensus::{RestoreError, Saved};
+use crate::marks::Mark;
 use crate::types::{Entry, LogPosition, ServerId, Snapshot, Term};
 
 /// What is on the disk cannot be the state of a Raft server.
@@ -194,6 +195,9 @@ pub(super) fn load(persister: &Persister) -> Result<Loaded, CorruptState> {
                     part: format!("the snapshot up to {}", meta.last),
                     problem: "its checksum does not fit".into(),
                 });
+            }
+            if meta.last.index > base.index {
+                Mark::LogBehindSnapshot.reach();
             }
             Some(Snapshot { last: meta.last, data: stored.data })
         }

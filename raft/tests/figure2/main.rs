@@ -16,6 +16,7 @@ mod figure_8;
 mod followers;
 mod install_snapshot;
 mod leaders;
+mod marks;
 mod reads;
 mod replies;
 mod request_vote;

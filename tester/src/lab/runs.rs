@@ -1,5 +1,6 @@
 //! One run of a test's body, under one seed, to an [`Outcome`].
 
+use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -139,6 +140,9 @@ pub struct Outcome {
     pub trace_hash: Option<u64>,
     /// How often a simulated task got the processor.
     pub switches: u64,
+    /// The [marks](labrt::mark) that its code has declared, and how often it reached each. On threads, runs side by side are not told
+    /// apart.
+    pub marks: BTreeMap<&'static str, u64>,
     pub(crate) state: Arc<RunState>,
     /// What stopped a simulated run, in full.
     pub(crate) failure: Option<Arc<labrt::sim::Failure>>,
@@ -255,7 +259,7 @@ fn run_simulated(
             log.attach(); // until this OS thread ends, so that the last destructors are logged too
         }
         let _enter = Enter::run(Arc::clone(&inside));
-        let _measure = MeasureCpu(inside);
+        let _measure = Measure(inside);
         body();
         if let Some(clusters) = LiveClusters::of_run() {
             clusters.clean_up();
@@ -286,6 +290,7 @@ fn run_on_threads(state: Arc<RunState>, keep: Keep, body: impl Fn()) -> Outcome 
     if let Some(log) = &keep.log {
         log.attach();
     }
+    let marks_before = labrt::mark::counts();
     let enter = Enter::run(Arc::clone(&state));
     let clusters = LiveClusters::of_run().unwrap_or_default();
     let mut result = catch_unwind(AssertUnwindSafe(|| {
@@ -302,17 +307,26 @@ fn run_on_threads(state: Arc<RunState>, keep: Keep, body: impl Fn()) -> Outcome 
         Err(payload) => failed(&state, &panic_text(&*payload)),
         Ok(()) => passed(&state),
     };
+    let mut marks = labrt::mark::counts();
+    for (name, count) in &mut marks {
+        *count -= marks_before.get(name).copied().unwrap_or(0);
+    }
+    state.books(|books| books.marks = marks);
     let took = watch.elapsed();
     outcome(verdict, Backend::Threads, state, took, took)
 }
 
-/// Notes, on whatever way out, how much processor time the thread of this simulation has used.
-struct MeasureCpu(Arc<RunState>);
+/// Notes, on whatever way out, how much processor time the thread of this simulation has used, and which marks it has reached.
+struct Measure(Arc<RunState>);
 
-impl Drop for MeasureCpu {
+impl Drop for Measure {
     fn drop(&mut self) {
         let cpu = thread_cpu_time();
-        self.0.books(|books| books.cpu = cpu);
+        let marks = labrt::mark::counts();
+        self.0.books(|books| {
+            books.cpu = cpu;
+            books.marks = marks;
+        });
     }
 }
 
@@ -340,7 +354,8 @@ fn outcome(
     wall: Duration,
 ) -> Outcome {
     let (rpcs, bytes, ops) = state.totals();
-    let (output, cpu) = state.books(|books| (books.output.clone(), books.cpu));
+    let (output, cpu, marks) =
+        state.books(|books| (books.output.clone(), books.cpu, books.marks.clone()));
     Outcome {
         verdict,
         backend,
@@ -356,6 +371,7 @@ fn outcome(
         ops,
         trace_hash: None,
         switches: 0,
+        marks,
         state,
         events: Arc::default(),
     }

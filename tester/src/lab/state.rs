@@ -4,6 +4,7 @@
 //! locks would be switch points: then merely keeping books would change the run that is being looked at.
 
 use std::cell::RefCell;
+use std::collections::BTreeMap;
 use std::panic::Location;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -42,6 +43,8 @@ pub(crate) struct Books {
     pub(crate) histories: Vec<Arc<OpLog>>,
     /// Processor time of the run's thread.
     pub(crate) cpu: Option<std::time::Duration>,
+    /// The marks of [`labrt::mark`], and how often this run has reached each.
+    pub(crate) marks: BTreeMap<&'static str, u64>,
     /// Its seed; `None` on threads.
     pub(crate) seed: Option<u64>,
     /// The schedule it is to follow, if it was given one.

@@ -1,5 +1,6 @@
 //! One JSON object a run, for make's summary line and for scripts that compare trace hashes.
 
+use std::collections::BTreeMap;
 use std::fs::OpenOptions;
 use std::io::{self, Write as _};
 use std::path::Path;
@@ -32,6 +33,8 @@ struct Line<'a> {
     ops: u64,
     trace_hash: Option<String>,
     switches: u64,
+    /// The marks that were reached.
+    marks: BTreeMap<&'a str, u64>,
 }
 
 /// The line of this run. `second`: what comparing it with a second run gave, if there was one.
@@ -43,6 +46,7 @@ pub(crate) fn line(
     outcome: &Outcome,
     second: Option<Option<Divergence>>,
 ) -> serde_json::Result<String> {
+    let reached = outcome.marks.iter().filter(|(_, count)| **count > 0);
     let simulated = outcome.trace_hash.is_some();
     serde_json::to_string(&Line {
         test: test.name(),
@@ -62,6 +66,7 @@ pub(crate) fn line(
         ops: outcome.ops,
         trace_hash: outcome.trace_hash.map(|hash| format!("{hash:016x}")),
         switches: outcome.switches,
+        marks: reached.map(|(name, count)| (*name, *count)).collect(),
     })
 }
 

@@ -1,0 +1,16 @@
+//! Places of this crate that a good set of tests reaches now and then (see [`labrt::mark`]).
+
+labrt::marks! {
+    /// A place worth reaching.
+    pub(crate) enum Mark in "rsm" {
+        WaiterOvertaken = "waiter ended by another operation at its index",
+        WaiterReplaced = "waiter ended by a later proposal at its index",
+        WaiterOfOlderTerm = "waiter ended by a newer term",
+        WaiterCovered = "waiter ended by a snapshot that covers its index",
+        SnapshotWhileWaiting = "snapshot installed while somebody waits",
+        ShutDownWhileWaiting = "server shut down while somebody waits",
+        LostPatience = "caller stopped waiting",
+        ReadWaitsForMachine = "read waits for the machine to catch up",
+        RestoredAtStart = "machine restored from the disk",
+    }
+}
