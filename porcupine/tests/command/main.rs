@@ -195,6 +195,32 @@ fn a_page_is_drawn() {
     }
 }
 
+#[test]
+fn annotations_are_drawn_beside_it() {
+    let notes = concat!(
+        r#"{"tag":"$ Failure","start":3,"end":9,"text":"crash = [1]","kind":"fault"}"#,
+        "\n\n",
+        r#"{"tag":"checks","start":12,"text":"one leader","details":"S2","unknown":1}"#,
+    );
+    let (history, page) = (file("beside.jsonl", GOOD), file("beside.html", ""));
+    let show = |notes: &str| {
+        let notes = file("notes.jsonl", notes);
+        porcupine(&["show", &history, "--html", &page, "--annotations", &notes])
+    };
+    let (status, text) = show(notes);
+    assert_eq!(status, 0, "{text}");
+    let drawn = fs::read_to_string(&page).unwrap();
+    assert!(drawn.contains(r##"["$ Failure",3,9,"crash = [1]","","#2f8f8f",1]"##), "{drawn}");
+    assert!(drawn.contains(r#"["checks",12,null,"one leader","S2","",0]"#), "{drawn}");
+
+    let (status, text) = show(&notes.replace(r#""end":9"#, r#""end":2"#));
+    assert!(text.contains("notes.jsonl: line 1: it ends at 2, before it starts at 3"), "{text}");
+    assert_eq!(status, 3);
+    let (status, text) = show(&notes.replace(r#""start":12,"#, ""));
+    assert!(text.contains("notes.jsonl: line 3: missing field `start`"), "{text}");
+    assert_eq!(status, 3);
+}
+
 /// 52 histories that Jepsen recorded against etcd. The folder with them is not part of the project:
 /// `PORCUPINE_DATA` names it.
 #[test]

@@ -58,8 +58,8 @@ impl Keys {
     }
 }
 
-/// A line of the file. Serde would take an array for an object, and counts lines where there is one.
-fn parse(text: &[u8]) -> Result<Line<'_>> {
+/// One line. Serde would take an array for an object, and counts lines where there is one.
+pub(crate) fn parse<'a, T: Deserialize<'a>>(text: &'a [u8]) -> Result<T> {
     if !text.trim_ascii_start().starts_with(b"{") {
         bail!("not a JSON object: {:?}", excerpt(text));
     }
@@ -95,7 +95,7 @@ fn read<I, O>(
         if text.trim_ascii().is_empty() {
             continue;
         }
-        let line = parse(&text).with_context(context)?;
+        let line: Line<'_> = parse(&text).with_context(context)?;
         let key = keys.get(&line.key);
         let (input, output) = operation(&line, key).with_context(context)?;
         let returned = match (line.returned, output) {

@@ -3,6 +3,7 @@
 //! Exit status: 0 linearizable, 1 not, 2 unknown, 3 bad input. Of several files: bad input if there is
 //! one, else not linearizable if there is one, else unknown if there is one.
 
+mod annotations;
 mod jepsen;
 mod jsonl;
 mod read;
@@ -17,8 +18,8 @@ use anyhow::{Context, Result, anyhow, bail};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use porcupine::models::{AppendKv, Register, VersionedKv};
 use porcupine::{
-    Budget, Model, Options, PartitionReport, PictureOptions, Report, Verdict, check_operations,
-    check_operations_verbose, explain, picture,
+    Annotation, Budget, Model, Options, PartitionReport, PictureOptions, Report, Verdict,
+    check_operations, check_operations_verbose, explain, picture,
 };
 
 use crate::read::Read;
@@ -47,6 +48,9 @@ enum What {
         /// Draw the (first) history into this file
         #[arg(long, value_name = "OUT")]
         html: Option<PathBuf>,
+        /// Draw these beside it: faults, checks, notes, one JSON object a line
+        #[arg(long, value_name = "FILE", requires = "html")]
+        annotations: Option<PathBuf>,
     },
     /// Draw a history (exit status 0 when it is drawn, whatever the verdict)
     Show {
@@ -57,6 +61,9 @@ enum What {
         /// Where to draw it
         #[arg(long, value_name = "OUT")]
         html: PathBuf,
+        /// Draw these beside it: faults, checks, notes, one JSON object a line
+        #[arg(long, value_name = "FILE")]
+        annotations: Option<PathBuf>,
     },
 }
 
@@ -144,14 +151,26 @@ fn main() -> ExitCode {
             worst = status;
         }
     };
-    let (files, how, explain, html) = match &command.what {
-        What::Check { files, how, explain, html } => (&files[..], how, *explain, html.as_deref()),
-        What::Show { file, how, html } => (std::slice::from_ref(file), how, false, Some(&**html)),
+    let (files, how, explain, html, annotations) = match &command.what {
+        What::Check { files, how, explain, html, annotations } => {
+            (&files[..], how, *explain, html.as_deref(), annotations)
+        }
+        What::Show { file, how, html, annotations } => {
+            (std::slice::from_ref(file), how, false, Some(&**html), annotations)
+        }
     };
+    let annotations = match annotations.as_deref().map_or(Ok(Vec::new()), read_annotations) {
+        Ok(annotations) => annotations,
+        Err(error) => {
+            eprintln!("{error:#}");
+            return ExitCode::from(3);
+        }
+    };
+    let annotations = &annotations[..];
     let show = matches!(command.what, What::Show { .. });
     for (number, file) in files.iter().enumerate() {
         let html = html.filter(|_| number == 0);
-        match file_verdict(file, how, &Wanted { explain, html }) {
+        match file_verdict(file, how, &Wanted { explain, html, annotations }) {
             // Drawn, which is what was asked for.
             Ok(_) if show => {}
             Ok(Verdict::Ok) => {}
@@ -169,6 +188,12 @@ fn main() -> ExitCode {
 struct Wanted<'a> {
     explain: bool,
     html: Option<&'a Path>,
+    annotations: &'a [Annotation],
+}
+
+fn read_annotations(file: &Path) -> Result<Vec<Annotation>> {
+    let read = || annotations::read(open(file, &Progress::new(file))?);
+    read().with_context(|| file.display().to_string())
 }
 
 fn file_verdict(file: &Path, how: &How, wanted: &Wanted<'_>) -> Result<Verdict> {
@@ -253,7 +278,7 @@ where
                 title: &file.display().to_string(),
                 marked: explanation.as_ref().map_or(&[], |found| &found.operations),
                 text: explanation.as_ref().map_or("", |found| &found.text),
-                annotations: &[],
+                annotations: wanted.annotations,
             },
         );
         std::fs::write(html, page).with_context(|| format!("cannot write {}", html.display()))?;
