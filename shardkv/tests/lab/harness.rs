@@ -18,7 +18,7 @@ pub const GROUPS: usize = 8;
 /// Keys.
 pub const KEYS: usize = 5 * shardkv::SHARDS;
 /// Pause after a group has joined or left.
-const BETWEEN_GROUPS: Duration = Duration::from_millis(200);
+pub const BETWEEN_GROUPS: Duration = Duration::from_millis(200);
 /// Name of the server that controllers keep their record on.
 const STORE: &str = "server-0-0";
 
