@@ -28,7 +28,10 @@ fn nemesis_4c() {
 /// last entries were committed (§5.4.2), and had to say so. Found by seed 197; here the two faults that were left.
 #[test]
 fn nemesis_agreement_needs_a_new_entry_4c() {
-    lab_test!(nemesis::replay(include_str!("schedules/agreement_needs_a_new_entry.json")), versioned);
+    lab_test!(
+        nemesis::replay(include_str!("schedules/agreement_needs_a_new_entry.json")),
+        versioned
+    );
 }
 
 /// The service with Put, Append and Get, with snapshots, and requests that arrive twice. Catches also: sessions forgotten over a crash or
@@ -59,11 +62,7 @@ fn leader_of(
 ///
 /// A leader commits what earlier leaders have left behind only together with an entry of its own term (§5.4.2). So clients must go on
 /// while the servers come to agree: `serve` is called until they do.
-fn liveness(
-    rafts: &Rafts,
-    clients: &[labrt::JoinHandle<()>],
-    serve: impl Fn() + Send + 'static,
-) {
+fn liveness(rafts: &Rafts, clients: &[labrt::JoinHandle<()>], serve: impl Fn() + Send + 'static) {
     let healed = labrt::now();
     let left = || LIVENESS.saturating_sub(healed.elapsed());
     nemesis::within(left(), "a client is still waiting for an answer", || {

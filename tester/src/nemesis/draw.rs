@@ -1,7 +1,9 @@
 //! Drawing a schedule: a pure function of a seed and of limits.
 //!
 //! Every seed draws a mix first: some kinds of faults are left out, others come often. A run in which everything happens a little finds
-//! less than runs in which a few things happen much, each run other ones.
+//! less than runs in which a few things happen much, each run other ones. To these single faults come, in some seeds, *bad weather* that
+//! lasts for most of the run, and a *storm*: leaders fall one after the other, each about as soon as it is elected. Slow messages make votes
+//! split and answers come late, which in a fast network they hardly ever do.
 
 use std::ops::RangeInclusive;
 
@@ -19,7 +21,7 @@ pub struct Limits {
     pub operations: RangeInclusive<u64>,
     /// How long, in ms.
     pub duration_ms: RangeInclusive<u64>,
-    /// How many faults.
+    /// How many faults, bad weather and storms not counted.
     pub faults: RangeInclusive<u64>,
     /// Whether requests of clients may arrive twice. A service that executes them as often as they come cannot be tested so: the
     /// fabric of the course delivers a request at most once.
@@ -27,13 +29,13 @@ pub struct Limits {
 }
 
 impl Default for Limits {
-    /// 3 to 7 servers, up to 4 clients with up to 60 operations each, up to 24 faults in 2 to 6 s.
+    /// 3 to 7 servers, up to 4 clients with up to 60 operations each, up to 24 faults in 2 to 10 s.
     fn default() -> Limits {
         Limits {
             servers: vec![3, 3, 5, 5, 7],
             clients: 1..=4,
             operations: 10..=60,
-            duration_ms: 2000..=6000,
+            duration_ms: 2000..=10_000,
             faults: 3..=24,
             client_duplicates: false,
         }
@@ -87,6 +89,20 @@ const KINDS: [Kind; 15] = [
     Kind::Weather,
 ];
 
+const BAD_WEATHER: [Kind; 5] =
+    [Kind::Links, Kind::Links, Kind::Clients, Kind::Weather, Kind::SlowDisk];
+
+/// What makes a leader fall.
+const BLOWS: [Kind; 7] = [
+    Kind::Crash,
+    Kind::CrashAtSwitch,
+    Kind::CrashInWrite,
+    Kind::Isolate,
+    Kind::OneWay,
+    Kind::Partition,
+    Kind::Flap,
+];
+
 impl Schedule {
     /// The schedule of this seed. The same seed and limits always give the same one.
     pub fn draw(seed: u64, limits: &Limits) -> Schedule {
@@ -97,15 +113,21 @@ impl Schedule {
         let duration_ms = dice.within(&limits.duration_ms);
         let mix = dice.mix();
         let count = dice.within(&limits.faults);
-        let fault = |_| {
+        let single = |_| {
             let at_ms = dice.below(duration_ms.max(1));
-            // Short and long ones alike: 2 ms to 2 s.
-            let lasts_ms = 2 << dice.below(11);
-            let lasts_ms = lasts_ms - dice.below(lasts_ms / 2);
             let kind = *dice.one_of(&mix).unwrap_or(&Kind::Crash);
-            Fault { at_ms, lasts_ms, kind: dice.fault(kind, servers, limits) }
+            Fault { at_ms, lasts_ms: dice.length(), kind: dice.fault(kind, servers, limits) }
         };
-        let faults = (0..count).map(fault).collect();
+        let mut faults: Vec<Fault> = (0..count).map(single).collect();
+        for _ in 0..dice.below(3) {
+            let at_ms = dice.below(duration_ms / 2 + 1);
+            let kind = *dice.one_of(&BAD_WEATHER).unwrap_or(&Kind::Weather);
+            let kind = dice.fault(kind, servers, limits);
+            faults.push(Fault { at_ms, lasts_ms: duration_ms - at_ms, kind });
+        }
+        if dice.percent(50) {
+            faults.extend(dice.storm(duration_ms, servers, limits));
+        }
         Schedule {
             package: String::new(),
             test: String::new(),
@@ -169,6 +191,30 @@ impl Dice {
         mix
     }
 
+    /// How long a fault lasts: short and long ones alike, 2 ms to 4 s.
+    fn length(&mut self) -> u64 {
+        let most = 4 << self.below(11);
+        most - self.below(most / 2)
+    }
+
+    /// One blow after the other, as far apart as elections take.
+    fn storm(&mut self, duration_ms: u64, servers: usize, limits: &Limits) -> Vec<Fault> {
+        let kinds = [*self.one_of(&BLOWS).unwrap_or(&Kind::Crash), Kind::Crash];
+        let pause = 100 + self.below(900);
+        let mut faults = Vec::new();
+        let mut at_ms = self.below(pause);
+        while at_ms < duration_ms {
+            let kind = kinds[self.below(2) as usize];
+            faults.push(Fault {
+                at_ms,
+                lasts_ms: self.length(),
+                kind: self.fault(kind, servers, limits),
+            });
+            at_ms += pause / 2 + self.below(pause);
+        }
+        faults
+    }
+
     fn who(&mut self, servers: usize) -> Who {
         if self.percent(45) { Who::Leader } else { Who::Server(self.server(servers)) }
     }
@@ -192,7 +238,8 @@ impl Dice {
         let duplicate = if duplicates { percent(60) } else { 0 };
         let held_up = percent(60);
         let patience_ms = (held_up > 0 && self.percent(70)).then(|| 20 + self.below(500));
-        Messages { loss, duplicate, held_up, patience_ms }
+        let latency_ms = if self.percent(40) { self.scaled(7) } else { 0 };
+        Messages { loss, duplicate, held_up, latency_ms, patience_ms }
     }
 
     fn fault(&mut self, kind: Kind, servers: usize, limits: &Limits) -> FaultKind {

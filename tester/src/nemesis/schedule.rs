@@ -66,6 +66,8 @@ pub struct Messages {
     pub duplicate: u8,
     /// A request is held up by 200 ms to 2.2 s.
     pub held_up: u8,
+    /// Every message takes this much longer.
+    pub latency_ms: u64,
     /// The caller gives up after this time, while the request may still be under way.
     pub patience_ms: Option<u64>,
 }
@@ -363,7 +365,10 @@ impl fmt::Display for Messages {
             [(self.loss, "% lost"), (self.duplicate, "% twice"), (self.held_up, "% held up")];
         let said = parts.iter().filter(|(percent, _)| *percent > 0);
         let said: Vec<String> = said.map(|(percent, what)| format!("{percent}{what}")).collect();
-        f.write_str(&said.join(", "))?;
+        write!(f, "{}", said.join(", "))?;
+        if self.latency_ms > 0 {
+            write!(f, " +{} ms", self.latency_ms)?;
+        }
         match self.patience_ms {
             Some(patience) => write!(f, ", callers wait {patience} ms"),
             None => Ok(()),

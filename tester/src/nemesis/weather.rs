@@ -129,6 +129,7 @@ fn worsen(link: &mut LinkFaults, messages: Messages) {
     link.loss = link.loss.max(probability(messages.loss));
     link.duplicate = link.duplicate.max(probability(messages.duplicate));
     link.long_delay = link.long_delay.max(probability(messages.held_up));
+    link.latency = link.latency.saturating_add(Duration::from_millis(messages.latency_ms));
     let patience = messages.patience_ms.map(Duration::from_millis);
     link.patience = match (link.patience, patience) {
         (Some(one), Some(other)) => Some(one.min(other)),
