@@ -113,9 +113,9 @@ struct SweepArgs {
     /// End after so many minutes of wall clock
     #[arg(long, allow_negative_numbers = true)]
     minutes: Option<f64>,
-    /// A run of which nothing is heard for so many seconds has failed
-    #[arg(long, default_value_t = 120, value_parser = clap::value_parser!(u64).range(1..))]
-    patience: u64,
+    /// A run of which nothing is heard for so many seconds has failed; default: 120, on threads 300
+    #[arg(long, value_parser = clap::value_parser!(u64).range(1..))]
+    patience: Option<u64>,
     /// sim or threads
     #[arg(long, default_value = "sim")]
     backend: String,
@@ -199,6 +199,8 @@ fn asked(args: SweepArgs) -> Result<sweep::Sweep> {
         Some(Ok(time)) => Some(time),
         Some(Err(_)) => bail!("MINUTES must be a number, not less than 0"),
     };
+    // On threads, a run may hang for three minutes before it says so itself.
+    let patience = if args.backend == "threads" { 300 } else { 120 };
     let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
     Ok(sweep::Sweep {
         build: args.which.build(),
@@ -209,7 +211,7 @@ fn asked(args: SweepArgs) -> Result<sweep::Sweep> {
         part: args.part,
         jobs: args.jobs.map_or(cores, usize::from),
         time,
-        patience: Duration::from_secs(args.patience),
+        patience: Duration::from_secs(args.patience.unwrap_or(patience)),
         backend: args.backend,
         json: args.json,
     })

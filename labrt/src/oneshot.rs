@@ -12,7 +12,7 @@ use parking_lot::{Condvar, Mutex};
 
 pub use crate::channel::{RecvError, RecvTimeoutError, TryRecvError};
 use crate::sim::{self, Context, Wait, Waiter};
-use crate::threads;
+use crate::threads::{self, Blocked};
 use crate::time::now;
 
 /// The two ends of a new channel.
@@ -147,13 +147,14 @@ impl<T> Receiver<T> {
                 Err(TryRecvError::Empty) => {}
             }
             if sim::context() == Context::Threads {
+                let until = deadline.map(|deadline| Duration::from_nanos(deadline.as_nanos()));
+                let _blocked = Blocked::on(threads::Wait::Answer, at, until);
                 let mut state = self.shared.state.lock();
                 if matches!(*state, State::Empty(_)) {
-                    match deadline {
+                    match until {
                         None => self.shared.sent.wait(&mut state),
                         Some(deadline) => {
-                            let until = Duration::from_nanos(deadline.as_nanos());
-                            let until = threads::instant_at(until);
+                            let until = threads::instant_at(deadline);
                             let late = self.shared.sent.wait_until(&mut state, until).timed_out();
                             if late && matches!(*state, State::Empty(_)) {
                                 return Err(RecvTimeoutError::Timeout);

@@ -80,6 +80,10 @@ impl<T> JoinHandle<T> {
                 // Carried out of its simulation, where nothing runs any more.
                 return result.take().unwrap_or(Err(JoinError::Killed));
             }
+            if let Some(result) = result.take() {
+                return result;
+            }
+            let _blocked = threads::Blocked::on(threads::Wait::Join, at, None);
             loop {
                 if let Some(result) = result.take() {
                     return result;
@@ -122,7 +126,7 @@ where
     T: Send + 'static,
 {
     match sim::context() {
-        Context::Threads => spawn_thread(&Node::current(), name, body),
+        Context::Threads => spawn_thread(&Node::current(), name, at, body),
         _ => spawn_simulated(sim::with(|world| world.node_of_running()), name, at, body),
     }
 }
@@ -133,7 +137,7 @@ where
     T: Send + 'static,
 {
     match sim::context() {
-        Context::Threads => spawn_thread(node, name, body),
+        Context::Threads => spawn_thread(node, name, at, body),
         _ => spawn_simulated(node.number(), name, at, body),
     }
 }
@@ -157,7 +161,7 @@ where
     JoinHandle { shared, simulated }
 }
 
-fn spawn_thread<F, T>(node: &Node, name: &'static str, body: F) -> JoinHandle<T>
+fn spawn_thread<F, T>(node: &Node, name: &'static str, at: Place, body: F) -> JoinHandle<T>
 where
     F: FnOnce() -> T + Send + 'static,
     T: Send + 'static,
@@ -166,7 +170,9 @@ where
     let to = Arc::clone(&shared);
     node.count_thread_task();
     let node = node.clone();
+    let run = threads::current_run();
     let job = move || {
+        let _running = threads::Running::task(name, &node, at, run);
         let mut result = Err(JoinError::Killed);
         node.run_thread_task(|| {
             result = panic::catch_unwind(AssertUnwindSafe(body)).map_err(|payload| {
@@ -196,7 +202,9 @@ pub(crate) fn spawn_detached_on(
     }
     node.count_thread_task();
     let node = node.clone();
+    let run = threads::current_run();
     let job = move || {
+        let _running = threads::Running::task(name, &node, at, run);
         node.run_thread_task(|| {
             // The panic hook has printed it; the thread goes back to the pool.
             let _ = panic::catch_unwind(AssertUnwindSafe(body));

@@ -71,7 +71,7 @@ pub fn now() -> Instant {
 #[track_caller]
 pub fn sleep(duration: Duration) {
     match sim::context() {
-        Context::Threads => threads::sleep(duration),
+        Context::Threads => threads::sleep(duration, Location::caller()),
         _ => sleep_until(now() + duration),
     }
 }
@@ -80,7 +80,7 @@ pub fn sleep(duration: Duration) {
 #[track_caller]
 pub fn sleep_until(deadline: Instant) {
     if sim::context() == Context::Threads {
-        return threads::sleep(deadline - now());
+        return threads::sleep(deadline - now(), Location::caller());
     }
     let at = Location::caller();
     // A clock that is made slower meanwhile makes it wait again.

@@ -13,6 +13,7 @@ use std::time::Duration;
 pub use select::Select;
 
 use crate::sim::{self, Context};
+use crate::threads::{self, Blocked, Wait};
 use crate::time::now;
 use simulated::Channel;
 
@@ -126,7 +127,14 @@ impl<T> Sender<T> {
     #[track_caller]
     pub fn send(&self, value: T) -> Result<(), SendError<T>> {
         match &self.0 {
-            SenderKind::Threads(sender) => sender.send(value).map_err(|error| SendError(error.0)),
+            SenderKind::Threads(sender) => match sender.try_send(value) {
+                Ok(()) => Ok(()),
+                Err(crossbeam_channel::TrySendError::Disconnected(value)) => Err(SendError(value)),
+                Err(crossbeam_channel::TrySendError::Full(value)) => {
+                    let _blocked = Blocked::on(Wait::Send, Location::caller(), None);
+                    sender.send(value).map_err(|error| SendError(error.0))
+                }
+            },
             SenderKind::Simulated(channel) => channel.send(value, Location::caller()),
         }
     }
@@ -156,7 +164,14 @@ impl<T> Receiver<T> {
     #[track_caller]
     pub fn recv(&self) -> Result<T, RecvError> {
         match &self.0 {
-            ReceiverKind::Threads(receiver) => receiver.recv().map_err(|_| RecvError),
+            ReceiverKind::Threads(receiver) => match receiver.try_recv() {
+                Ok(value) => Ok(value),
+                Err(crossbeam_channel::TryRecvError::Disconnected) => Err(RecvError),
+                Err(crossbeam_channel::TryRecvError::Empty) => {
+                    let _blocked = Blocked::on(Wait::Receive, Location::caller(), None);
+                    receiver.recv().map_err(|_| RecvError)
+                }
+            },
             ReceiverKind::Simulated(channel) => {
                 channel.recv(None, Location::caller()).map_err(|_| RecvError)
             }
@@ -185,6 +200,11 @@ impl<T> Receiver<T> {
     pub fn recv_timeout(&self, timeout: Duration) -> Result<T, RecvTimeoutError> {
         match &self.0 {
             ReceiverKind::Threads(receiver) => {
+                if let Ok(value) = receiver.try_recv() {
+                    return Ok(value);
+                }
+                let deadline = threads::now().saturating_add(timeout);
+                let _blocked = Blocked::on(Wait::Receive, Location::caller(), Some(deadline));
                 receiver.recv_timeout(timeout).map_err(|error| match error {
                     crossbeam_channel::RecvTimeoutError::Timeout => RecvTimeoutError::Timeout,
                     crossbeam_channel::RecvTimeoutError::Disconnected => {

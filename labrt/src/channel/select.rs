@@ -7,6 +7,7 @@ use std::time::Duration;
 use super::simulated::Channel;
 use super::{Receiver, ReceiverKind};
 use crate::sim::{self, Context, Place, Wait, Waiter};
+use crate::threads::{self, Blocked};
 use crate::time::now;
 
 /// A wait for the first of several channels that has something to receive, or is disconnected.
@@ -81,7 +82,14 @@ impl<'a> Select<'a> {
     pub fn ready(&mut self) -> usize {
         assert!(self.operations > 0, "a select without receivers would wait for ever");
         match sim::context() {
-            Context::Threads => self.threads.get_or_insert_default().ready(),
+            Context::Threads => {
+                let select = self.threads.get_or_insert_default();
+                if let Ok(ready) = select.try_ready() {
+                    return ready;
+                }
+                let _blocked = Blocked::on(threads::Wait::Select, Location::caller(), None);
+                select.ready()
+            }
             // A dying task gets an answer at once: any.
             _ => self.ready_simulated(None, Location::caller()).unwrap_or(0),
         }
@@ -91,7 +99,15 @@ impl<'a> Select<'a> {
     #[track_caller]
     pub fn ready_timeout(&mut self, timeout: Duration) -> Option<usize> {
         match sim::context() {
-            Context::Threads => self.threads.get_or_insert_default().ready_timeout(timeout).ok(),
+            Context::Threads => {
+                let select = self.threads.get_or_insert_default();
+                if let Ok(ready) = select.try_ready() {
+                    return Some(ready);
+                }
+                let (at, deadline) = (Location::caller(), threads::now().saturating_add(timeout));
+                let _blocked = Blocked::on(threads::Wait::Select, at, Some(deadline));
+                select.ready_timeout(timeout).ok()
+            }
             _ => self.ready_simulated(Some((now() + timeout).as_nanos()), Location::caller()),
         }
     }

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::mutex::MutexGuard;
 use crate::sim::{self, Context, Wait, Waiter};
-use crate::threads;
+use crate::threads::{self, Blocked};
 use crate::time::{Instant, now};
 
 /// Lets tasks wait, with a lock released, until another task notifies them.
@@ -32,7 +32,12 @@ impl Condvar {
     #[track_caller]
     pub fn wait<T: ?Sized>(&self, guard: &mut MutexGuard<'_, T>) {
         match sim::context() {
-            Context::Threads => self.threads.wait(guard.thread_guard()),
+            Context::Threads => {
+                let blocked = Blocked::on(threads::Wait::Condvar, Location::caller(), None);
+                self.threads.wait(guard.thread_guard());
+                drop(blocked);
+                guard.reacquired();
+            }
             _ => {
                 self.wait_simulated(guard, None, Location::caller());
             }
@@ -54,8 +59,14 @@ impl Condvar {
     pub fn wait_until<T: ?Sized>(&self, guard: &mut MutexGuard<'_, T>, deadline: Instant) -> bool {
         match sim::context() {
             Context::Threads => {
-                let until = threads::instant_at(Duration::from_nanos(deadline.as_nanos()));
-                self.threads.wait_until(guard.thread_guard(), until).timed_out()
+                let deadline = Duration::from_nanos(deadline.as_nanos());
+                let until = threads::instant_at(deadline);
+                let at = Location::caller();
+                let blocked = Blocked::on(threads::Wait::Condvar, at, Some(deadline));
+                let timed_out = self.threads.wait_until(guard.thread_guard(), until).timed_out();
+                drop(blocked);
+                guard.reacquired();
+                timed_out
             }
             _ => self.wait_simulated(guard, Some(deadline.as_nanos()), Location::caller()),
         }

@@ -3,9 +3,11 @@
 use std::fmt;
 use std::ops::{Deref, DerefMut};
 use std::panic::Location;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::Duration;
 
 use crate::sim::{self, Context, Place, Waiter};
+use crate::threads;
 
 /// A lock around a value.
 ///
@@ -17,8 +19,13 @@ pub struct Mutex<T: ?Sized> {
     contended: AtomicBool,
     /// Simulated tasks that wait.
     waiters: parking_lot::Mutex<Vec<Waiter>>,
+    /// On threads: number of the task that took it last.
+    holder: AtomicU64,
     value: parking_lot::Mutex<T>,
 }
+
+/// A thread that waits for a lock looks this often who holds it.
+const LOOK_AGAIN: Duration = Duration::from_millis(250);
 
 impl<T> Mutex<T> {
     /// An unlocked lock around `value`. The calling line is its name in reports.
@@ -28,6 +35,7 @@ impl<T> Mutex<T> {
             created: Location::caller(),
             contended: AtomicBool::new(false),
             waiters: parking_lot::Mutex::new(Vec::new()),
+            holder: AtomicU64::new(0),
             value: parking_lot::Mutex::new(value),
         }
     }
@@ -46,9 +54,38 @@ impl<T: ?Sized> Mutex<T> {
     #[inline]
     pub fn lock(&self) -> MutexGuard<'_, T> {
         match sim::context() {
-            Context::Threads => MutexGuard { mutex: self, guard: Some(self.value.lock()) },
+            Context::Threads => {
+                let guard = match self.value.try_lock() {
+                    Some(guard) => guard,
+                    None => self.lock_on_threads(Location::caller()),
+                };
+                self.taken();
+                MutexGuard { mutex: self, guard: Some(guard) }
+            }
             _ => self.lock_simulated(Location::caller()),
         }
+    }
+
+    /// Waits for a lock that somebody else holds.
+    #[cold]
+    fn lock_on_threads(&self, at: Place) -> parking_lot::MutexGuard<'_, T> {
+        let wait = || {
+            let holder = self.holder.load(Ordering::Relaxed);
+            threads::Wait::Lock { created: self.created, holder }
+        };
+        let blocked = threads::Blocked::on(wait(), at, None);
+        loop {
+            if let Some(guard) = self.value.try_lock_for(LOOK_AGAIN) {
+                return guard;
+            }
+            blocked.still_on(wait());
+        }
+    }
+
+    /// Notes who holds the lock, for reports of hangs on threads.
+    #[inline]
+    pub(super) fn taken(&self) {
+        self.holder.store(threads::task_number(), Ordering::Relaxed);
     }
 
     fn lock_simulated(&self, at: Place) -> MutexGuard<'_, T> {
@@ -87,7 +124,9 @@ impl<T: ?Sized> Mutex<T> {
             });
             return Some(MutexGuard { mutex: self, guard: Some(guard) });
         }
-        self.value.try_lock().map(|guard| MutexGuard { mutex: self, guard: Some(guard) })
+        let guard = self.value.try_lock()?;
+        self.taken();
+        Some(MutexGuard { mutex: self, guard: Some(guard) })
     }
 
     /// The value; no lock is needed where nobody else can have one.
@@ -161,6 +200,11 @@ impl<'a, T: ?Sized> MutexGuard<'a, T> {
     /// Takes it again afterwards.
     pub(super) fn reacquire(&mut self, at: Place) {
         self.guard = Some(self.mutex.acquire(at));
+    }
+
+    /// Notes that a wait on threads has given the lock back to this task.
+    pub(super) fn reacquired(&self) {
+        self.mutex.taken();
     }
 
     /// The guard that a condition variable of the threads back end waits with.

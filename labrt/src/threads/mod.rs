@@ -6,7 +6,9 @@
     reason = "this is the back end that the ban on threads and clocks points everyone else to"
 )]
 
+pub(crate) mod hang;
 mod pool;
+mod seats;
 mod timer;
 
 use std::cell::RefCell;
@@ -17,6 +19,7 @@ use rand::rngs::Xoshiro256PlusPlus;
 use rand::{Rng as _, SeedableRng};
 
 pub(crate) use pool::start;
+pub(crate) use seats::{Blocked, Enter, Running, Wait, current_run, task_number};
 pub(crate) use timer::after;
 
 /// Time since the first use of the clock in this process.
@@ -30,7 +33,8 @@ pub(crate) fn instant_at(deadline: Duration) -> Instant {
     Instant::now() + deadline.saturating_sub(now())
 }
 
-pub(crate) fn sleep(duration: Duration) {
+pub(crate) fn sleep(duration: Duration, at: crate::sim::Place) {
+    let _blocked = Blocked::on(Wait::Sleep, at, Some(now().saturating_add(duration)));
     std::thread::sleep(duration);
 }
 

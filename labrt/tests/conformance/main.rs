@@ -6,6 +6,7 @@
 mod channels;
 mod condvar;
 mod disk;
+mod hangs;
 mod locks;
 mod marks;
 mod nodes;

@@ -6,6 +6,9 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
+use labrt::hang::{HangKind, Limits};
+use labrt::sim::FailureKind;
+
 use super::cpu::{Stopwatch, thread_cpu_time};
 use super::logging::RunLog;
 use super::state::{Enter, LiveClusters, RunState};
@@ -39,13 +42,20 @@ pub struct TestOptions {
     pub seed: u64,
     /// Time a cluster may live (virtual, when simulated). Default: 120 s, as in the course.
     pub time_limit: Duration,
+    /// On threads: a wait for one lock that takes so long, or silence of all tasks for so long, is a hang. Default: 60 s.
+    pub hang_after: Duration,
     /// The schedule of a nemesis test, where it is not to be drawn from the seed.
     pub schedule: Option<Arc<Schedule>>,
 }
 
 impl Default for TestOptions {
     fn default() -> TestOptions {
-        TestOptions { seed: 1, time_limit: crate::cluster::TIME_LIMIT, schedule: None }
+        TestOptions {
+            seed: 1,
+            time_limit: crate::cluster::TIME_LIMIT,
+            hang_after: Duration::from_secs(60),
+            schedule: None,
+        }
     }
 }
 
@@ -61,6 +71,13 @@ impl TestOptions {
     #[must_use]
     pub fn time_limit(mut self, limit: Duration) -> TestOptions {
         self.time_limit = limit;
+        self
+    }
+
+    /// The same, with another measure of a hang on threads.
+    #[must_use]
+    pub fn hang_after(mut self, patience: Duration) -> TestOptions {
+        self.hang_after = patience;
         self
     }
 
@@ -118,8 +135,8 @@ pub struct Outcome {
     pub verdict: Verdict,
     /// What it ran on.
     pub backend: Backend,
-    /// What stopped a simulated run, if something did: a body that returns can still have failed.
-    pub kind: Option<labrt::sim::FailureKind>,
+    /// What stopped the run, if something did: a body that returns can still have failed. On threads, only a hang does.
+    pub kind: Option<FailureKind>,
     /// Its seed; `None` on threads, which no seed governs.
     pub seed: Option<u64>,
     /// The lines the test has printed.
@@ -204,6 +221,9 @@ fn numbered(path: &Path, number: usize) -> PathBuf {
 /// A little more than a cluster's limit: its own check comes first, and the leak check after clean-up has its time.
 const GRACE: Duration = Duration::from_secs(15);
 
+/// The wall clock of a busy machine needs more of it.
+const GRACE_ON_THREADS: Duration = Duration::from_secs(60);
+
 /// Runs `body` once. On threads, `seed` means nothing.
 pub fn run(
     backend: Backend,
@@ -238,7 +258,7 @@ pub(crate) fn run_keeping(
     });
     match backend {
         Backend::Sim => run_simulated(state, seed, options, keep, body),
-        Backend::Threads => run_on_threads(state, keep, body),
+        Backend::Threads => run_on_threads(state, options, keep, body),
     }
 }
 
@@ -285,27 +305,46 @@ fn run_simulated(
     }
 }
 
-fn run_on_threads(state: Arc<RunState>, keep: Keep, body: impl Fn()) -> Outcome {
+/// A body that hangs is given up: its threads, and whatever they hold, are left behind.
+fn run_on_threads(
+    state: Arc<RunState>,
+    options: &TestOptions,
+    keep: Keep,
+    body: impl Fn() + Send + 'static,
+) -> Outcome {
     let watch = Stopwatch::start();
-    if let Some(log) = &keep.log {
-        log.attach();
-    }
     let marks_before = labrt::mark::counts();
-    let enter = Enter::run(Arc::clone(&state));
-    let clusters = LiveClusters::of_run().unwrap_or_default();
-    let mut result = catch_unwind(AssertUnwindSafe(|| {
-        body();
-        clusters.clean_up();
-    }));
-    // A body that panicked has left its servers running. Their clean-up may fail in turn; the first failure is the one to report.
-    while let Err(error) = catch_unwind(AssertUnwindSafe(|| clusters.clean_up())) {
-        result = result.and(Err(error));
-    }
-    drop(enter);
-    RunLog::detach();
-    let verdict = match result {
-        Err(payload) => failed(&state, &panic_text(&*payload)),
-        Ok(()) => passed(&state),
+    let total = options.time_limit.saturating_add(GRACE_ON_THREADS);
+    let limits = Limits::new(total).patience(options.hang_after);
+    let inside = Arc::clone(&state);
+    let ended = labrt::hang::watched(limits, move || {
+        if let Some(log) = &keep.log {
+            log.attach();
+        }
+        let enter = Enter::run(inside);
+        let clusters = LiveClusters::of_run().unwrap_or_default();
+        let mut result = catch_unwind(AssertUnwindSafe(|| {
+            body();
+            clusters.clean_up();
+        }));
+        // A body that panicked has left its servers running. Their clean-up may fail in turn; the first failure is the one to report.
+        while let Err(error) = catch_unwind(AssertUnwindSafe(|| clusters.clean_up())) {
+            result = result.and(Err(error));
+        }
+        drop(enter);
+        RunLog::detach();
+        result.map_err(|payload| panic_text(&*payload))
+    });
+    let (verdict, kind) = match ended {
+        Ok(Ok(())) => (passed(&state), None),
+        Ok(Err(message)) => (failed(&state, &message), None),
+        Err(hang) => {
+            let kind = match hang.kind {
+                HangKind::TimeLimit => FailureKind::TimeLimit,
+                _ => FailureKind::Deadlock,
+            };
+            (failed(&state, &hang.to_string()), Some(kind))
+        }
     };
     let mut marks = labrt::mark::counts();
     for (name, count) in &mut marks {
@@ -313,7 +352,7 @@ fn run_on_threads(state: Arc<RunState>, keep: Keep, body: impl Fn()) -> Outcome 
     }
     state.books(|books| books.marks = marks);
     let took = watch.elapsed();
-    outcome(verdict, Backend::Threads, state, took, took)
+    Outcome { kind, ..outcome(verdict, Backend::Threads, state, took, took) }
 }
 
 /// Notes, on whatever way out, how much processor time the thread of this simulation has used, and which marks it has reached.

@@ -39,8 +39,12 @@ pub(crate) fn work(
             Work::Twice => twice(settings.backend, seed, options, body.clone()),
         };
         let told = line(test, &outcome, second).map_err(io::Error::from).and_then(|it| say(&it));
-        // A task that never yields is still there, and takes a core from the runs that would follow.
-        if told.is_err() || outcome.kind == Some(FailureKind::Runaway) {
+        // A task that never yields is still there, and takes a core from the runs that would follow; so are threads that hang.
+        let left_behind = match outcome.backend {
+            Backend::Sim => outcome.kind == Some(FailureKind::Runaway),
+            Backend::Threads => outcome.kind.is_some(),
+        };
+        if told.is_err() || left_behind {
             break;
         }
     }

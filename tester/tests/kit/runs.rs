@@ -79,6 +79,25 @@ fn a_panic_in_a_client_fails_the_test_on_threads() {
     assert!(outcome.output.starts_with("Fatal: found it\n        "), "{}", outcome.output);
 }
 
+/// As in a simulation: a report of all tasks. Their threads are left behind.
+#[test]
+fn a_hang_on_threads_is_a_failure_that_names_the_tasks() {
+    let options = TestOptions::default().hang_after(Duration::from_millis(300));
+    let outcome = tester::run(Backend::Threads, 0, &options, || {
+        let lock = Arc::new(labrt::Mutex::new(()));
+        let held = lock.lock();
+        let his = Arc::clone(&lock);
+        // It waits for a lock that is held by one that waits for it.
+        tester::spawn(move || drop(his.lock())).join().unwrap();
+        drop(held);
+    });
+    assert_eq!(outcome.kind, Some(labrt::sim::FailureKind::Deadlock));
+    let report = outcome.verdict.report();
+    assert!(report.starts_with("deadlock at "), "{report}");
+    assert!(report.contains("main/client: waits for the lock of "), "{report}");
+    assert!(report.contains("main/test: waits for a task to end at "), "{report}");
+}
+
 /// A check without an answer is its own verdict, and no pass, on either back end.
 #[test]
 fn inconclusive_is_not_a_pass() {
