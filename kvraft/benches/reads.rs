@@ -13,7 +13,7 @@ use tester::{Cluster, ClusterOptions, Hosted, ServerSetup, hosted};
 
 const SERVERS: usize = 5;
 /// Gets of all clients together, in one iteration.
-const GETS: usize = 1000;
+const GETS: usize = 5000;
 
 fn start(setup: ServerSetup, reads: Reads) -> Vec<Box<dyn Hosted>> {
     let ServerSetup { ends, me, persister, gid, .. } = setup;
@@ -56,7 +56,7 @@ fn gets(clerks: &[Arc<Clerk>]) {
 fn reads(c: &mut Criterion) {
     let mut group = c.benchmark_group("gets of five servers");
     group.sample_size(10);
-    for clients in [1, 10, 50] {
+    for clients in [1, 10, 50, 200] {
         group.throughput(Throughput::Elements(GETS as u64));
         for (name, reads) in [("logged", Reads::Logged), ("read-index", Reads::ReadIndex)] {
             group.bench_function(BenchmarkId::new(name, clients), |b| {

@@ -136,3 +136,35 @@ impl<R> Pending<R> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::operation::IdSource;
+
+    /// A caller's time is up while a newer leader's entry has replaced its own, and the next caller waits at that index already.
+    #[test]
+    fn a_late_give_up_leaves_the_next_waiter_alone() {
+        let ids = IdSource::new();
+        let (mine, next) = (ids.next(), ids.next());
+        let mut pending = Pending::new();
+        let (index, term) = (Index::new(5), Term::new(1));
+        let first = pending.add(index, term, mine);
+        let second = pending.add(index, term.next(), next);
+        assert_eq!(first.recv(), Ok(Err(SubmitError::WrongLeader)), "its place was taken");
+        pending.give_up(index, mine);
+        pending.executed(index, next, "reply");
+        assert_eq!(second.recv(), Ok(Ok("reply")));
+    }
+
+    /// Another operation is executed where a caller waits for its own: that is no reply to it.
+    #[test]
+    fn a_foreign_reply_is_nobodys() {
+        let ids = IdSource::new();
+        let (mine, foreign) = (ids.next(), ids.next());
+        let mut pending = Pending::new();
+        let waiting = pending.add(Index::new(5), Term::new(1), mine);
+        pending.executed(Index::new(5), foreign, "reply");
+        assert_eq!(waiting.recv(), Ok(Err(SubmitError::WrongLeader)));
+    }
+}

@@ -50,6 +50,7 @@ impl Servers {
         let service = server.service();
         running.rafts.lock().insert(me, raft.clone());
         running.servers.lock().insert(me, server.clone());
+        running.nodes.lock().insert(me, labrt::Node::current());
         vec![
             hosted(Some(service), move || server.kill()),
             hosted(Some(raft.service()), move || raft.kill()),
@@ -76,6 +77,7 @@ fn clerk(client: Client, servers: Vec<String>) -> Clerk {
 pub struct Running {
     pub rafts: Rafts,
     servers: Arc<labrt::Mutex<BTreeMap<usize, KvServer>>>,
+    nodes: Arc<labrt::Mutex<BTreeMap<usize, labrt::Node>>>,
 }
 
 impl Running {
@@ -87,6 +89,11 @@ impl Running {
     /// A server.
     pub fn server(&self, i: usize) -> KvServer {
         self.servers.lock()[&i].clone()
+    }
+
+    /// The node that a server runs on.
+    pub fn node(&self, i: usize) -> labrt::Node {
+        self.nodes.lock()[&i].clone()
     }
 
     /// Waits for a leader other than this one, and gives its number.

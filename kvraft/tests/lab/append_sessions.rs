@@ -7,11 +7,10 @@ use std::time::Duration;
 use kvapi::Error;
 use kvapi::append::Clerk as _;
 use kvraft::append::{
-    Change, Clerk, Machine, PutAppend, PutAppendArgs, PutAppendError, PutAppendReply, Reply,
-    Request, SessionId, Stamp, Time, TimeReply, Write,
+    Change, Clerk, PutAppend, PutAppendArgs, PutAppendError, PutAppendReply, SessionId, Stamp,
+    Time, TimeReply, Write,
 };
 use labrpc::{Network, Server, Service};
-use rsm::StateMachine as _;
 use tester::kv::ELECTION_TIMEOUT;
 use tester::kv::append::{AppendHarness, element};
 use tester::lab_test;
@@ -189,48 +188,4 @@ fn a_client_that_was_idle_writes_with_certainty() {
         h.check(&idle, "idle", &(0..3).map(|round| element(0, round)).collect::<String>());
         h.cleanup();
     });
-}
-
-/// A million clients make one Put each and are never heard of again: what is remembered of them stays small, in memory and in
-/// the snapshot.
-#[test]
-fn a_million_idle_clients_leave_little_behind() {
-    const CLIENTS: u64 = 1_000_000;
-    const BAR: usize = 64 << 20;
-    let mut machine = Machine::default();
-    let mut opened = Stamp::ZERO;
-    let before = resident_bytes();
-    let mut largest = 0;
-    for client in 0..CLIENTS {
-        // Spread over all numbers, as random ones are.
-        let session = client.wrapping_mul(0x9e37_79b9_7f4a_7c15);
-        let mut put = append(session, opened, 1, "k", "v");
-        put.change = Change::Put("v".to_owned());
-        let reply = machine.do_op(Request::Write(put.clone()));
-        if let Reply::Write(Err(PutAppendError::SessionEnded { now })) = reply {
-            opened = now;
-            put.write.opened = opened;
-            assert_eq!(machine.do_op(Request::Write(put)), Reply::Write(Ok(())));
-        }
-        largest = largest.max(machine.sessions().len());
-    }
-    let snapshot = machine.snapshot().len();
-    println!(
-        "sessions: at most {largest}, now {}; snapshot {snapshot} bytes",
-        machine.sessions().len()
-    );
-    assert!(snapshot < BAR);
-    assert!(largest as u64 <= 2 * kvraft::append::SESSION_WINDOW);
-    if let (Some(before), Some(after)) = (before, resident_bytes()) {
-        println!("resident: {} KiB more", after.saturating_sub(before) >> 10);
-        // Other tests of this process may take memory meanwhile; what they take is not counted against the bar when it fits.
-        assert!(after.saturating_sub(before) < BAR || largest * 128 < BAR);
-    }
-    assert!(machine.get("k").is_some_and(|value| *value == *"v"));
-}
-
-/// Bytes of this process in memory, where the system tells.
-fn resident_bytes() -> Option<usize> {
-    let statm = std::fs::read_to_string("/proc/self/statm").ok()?;
-    Some(statm.split_whitespace().nth(1)?.parse::<usize>().ok()? * 4096)
 }

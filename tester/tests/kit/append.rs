@@ -1,8 +1,14 @@
 //! Histories of the service with Put, Append and Get: verdicts and files.
 
+use std::time::Duration;
+
 use kvapi::{Error, Version};
 use labrt::Instant;
+use tester::kv::append::AppendHarness;
 use tester::kv::{Answer, Legality, Op, Request, judge_append_history, judge_history};
+use tester::lab_test;
+
+use super::service::{Flaw, kv_cluster};
 
 fn op(client: i64, call: u64, end: u64, request: Request, answer: Answer) -> Op {
     let returned = Some((Instant::from_nanos(end), answer));
@@ -87,4 +93,142 @@ fn the_other_services_operations_are_undecided() {
     assert_eq!(judge_history(std::slice::from_ref(&versioned)), Legality::Legal);
     assert!(matches!(judge_append_history(&[versioned]), Legality::Undecided(_)));
     assert!(matches!(judge_history(&[append(0, 0, 5, "a")]), Legality::Undecided(_)));
+}
+
+/// Whether some order explains the history of one key: every order is tried, and nothing is looked up ahead.
+fn explained(left: &[&Op], value: &str) -> bool {
+    let may_be_missing =
+        |op: &Op| !matches!(op.returned, Some((_, Answer::Text(_) | Answer::Done)));
+    left.iter().all(|op| may_be_missing(op))
+        || left.iter().enumerate().any(|(at, op)| {
+            let first = |other: &&Op| {
+                may_be_missing(other)
+                    || other.returned.as_ref().is_none_or(|(end, _)| *end >= op.call)
+            };
+            let after = match (&op.request, &op.returned) {
+                (Request::Get { .. }, Some((_, Answer::Text(seen)))) => {
+                    (seen.to_string() == value).then(|| value.to_owned())
+                }
+                (Request::Set { value, .. }, _) => Some(value.clone()),
+                (Request::Append { value: end, .. }, _) => Some(format!("{value}{end}")),
+                _ => None,
+            };
+            let rest: Vec<&Op> = [&left[..at], &left[at + 1..]].concat();
+            left.iter().all(first) && after.is_some_and(|after| explained(&rest, &after))
+        })
+}
+
+/// The look ahead (what a last Get saw) changes no verdict: small histories at random, some of a correct service and some with a Get that
+/// saw something else, are judged as by trying all orders. Half of them are of the kind it applies to: a Put, Appends, a Get.
+#[test]
+fn the_look_ahead_changes_no_verdict() {
+    let mut state = 7_u64;
+    let mut random = |below: u64| {
+        state =
+            state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        (state >> 33) % below
+    };
+    let (mut legal, mut foreseen_illegal) = (0, 0);
+    for number in 0..6_000 {
+        let foreseen = number % 2 == 0;
+        let mut ops: Vec<Op> = Vec::new();
+        let mut value = String::new();
+        // Takes effect in this order, each within its interval; the intervals overlap.
+        let writes = 2 + random(3);
+        for at in 0..writes {
+            let effect = 100 * (at + 1);
+            let (call, end) = (effect - 1 - random(250).min(effect - 1), effect + 1 + random(250));
+            // Values repeat, and one is the beginning of another.
+            let word = ["a", "b", "ab", "aa", ""][random(5) as usize];
+            let client = at as i64;
+            let mut op = if foreseen && at == 0 {
+                value = word.to_owned();
+                put(client, 0, 1, word)
+            } else if foreseen || random(3) > 0 {
+                value.push_str(word);
+                append(client, call.max(2), end, word)
+            } else {
+                value = word.to_owned();
+                put(client, call, end, word)
+            };
+            match random(12) {
+                0 if !foreseen => op.returned = None,
+                1 if !foreseen => {
+                    let end = op.returned.as_ref().map(|(end, _)| *end);
+                    op.returned = end.map(|end| (end, Answer::Failed(Error::Maybe)));
+                }
+                _ => {}
+            }
+            ops.push(op);
+            if random(2) == 0 {
+                ops.push(get(10 + client, effect + 2, effect + 3 + random(200), &value));
+            }
+        }
+        if foreseen || random(2) == 0 {
+            ops.push(get(20, 1000, 1001, &value));
+        }
+        if random(2) == 0 {
+            // Something else was seen.
+            let gets = ops.iter_mut().filter(|op| matches!(op.request, Request::Get { .. }));
+            if let Some((_, Answer::Text(seen))) = gets.last().and_then(|op| op.returned.as_mut()) {
+                let mut other = seen.to_string();
+                match random(4) {
+                    0 => other.push('a'),
+                    1 => drop(other.pop()),
+                    2 => other = other.chars().rev().collect(),
+                    _ => other = other.replacen("ab", "ba", 1),
+                }
+                *seen = other.as_str().into();
+            }
+        }
+        let expected = explained(&ops.iter().collect::<Vec<_>>(), "");
+        let verdict = judge_append_history(&ops);
+        if expected {
+            assert_eq!(verdict, Legality::Legal, "{number}: {ops:?}");
+        } else {
+            assert!(matches!(verdict, Legality::Illegal(_)), "{number}: {verdict:?}, {ops:?}");
+        }
+        legal += u32::from(expected);
+        foreseen_illegal += u32::from(!expected && foreseen);
+    }
+    assert!(legal > 1500 && foreseen_illegal > 500, "{legal} legal, {foreseen_illegal} not");
+}
+
+/// A nanosecond is added to a stamp where the clock stands, so that what came one after the other is not taken for overlapping: a Get that
+/// began when a Put had ended, at the same virtual time, must see it.
+#[test]
+fn stamps_keep_the_order_of_what_happened_at_one_time() {
+    let stale = |strict: u64| [put(0, 10, 20, "new"), get(1, 20 + strict, 30, "")];
+    assert_eq!(judge_append_history(&stale(0)), Legality::Legal, "they may overlap");
+    assert!(illegal(&stale(1)), "one after the other");
+    // A harness gives such stamps: a service that forgets what it was told is found out, though no time passes.
+    lab_test!(|| {
+        let harness = AppendHarness::new(kv_cluster(true, Flaw::None), |_, _| Forgetful);
+        let (one, other) = (harness.make_clerk(), harness.make_clerk());
+        let begun = labrt::now();
+        harness.put(&one, "k", "new");
+        assert_eq!(harness.get(&other, "k"), "");
+        if labrt::is_simulated() {
+            assert_eq!(begun.elapsed(), Duration::ZERO);
+        }
+        assert!(illegal(&harness.log().ops()));
+        harness.cluster().cleanup();
+    });
+}
+
+/// Answers at once, and remembers nothing.
+struct Forgetful;
+
+impl kvapi::append::Clerk for Forgetful {
+    fn get(&self, _key: &str) -> String {
+        String::new()
+    }
+
+    fn put(&self, _key: &str, _value: &str) -> Result<(), Error> {
+        Ok(())
+    }
+
+    fn append(&self, _key: &str, _value: &str) -> Result<(), Error> {
+        Ok(())
+    }
 }
