@@ -364,15 +364,18 @@ impl fmt::Display for Messages {
         let parts =
             [(self.loss, "% lost"), (self.duplicate, "% twice"), (self.held_up, "% held up")];
         let said = parts.iter().filter(|(percent, _)| *percent > 0);
-        let said: Vec<String> = said.map(|(percent, what)| format!("{percent}{what}")).collect();
-        write!(f, "{}", said.join(", "))?;
+        let mut said: Vec<String> =
+            said.map(|(percent, what)| format!("{percent}{what}")).collect();
         if self.latency_ms > 0 {
-            write!(f, " +{} ms", self.latency_ms)?;
+            said.push(format!("+{} ms", self.latency_ms));
         }
-        match self.patience_ms {
-            Some(patience) => write!(f, ", callers wait {patience} ms"),
-            None => Ok(()),
+        if let Some(patience) = self.patience_ms {
+            said.push(format!("callers wait {patience} ms"));
         }
+        if said.is_empty() {
+            return f.write_str("nothing"); // every chance was drawn as none
+        }
+        f.write_str(&said.join(", "))
     }
 }
 
