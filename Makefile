@@ -67,8 +67,8 @@ test-kv3b: ## the same with snapshots
 test-kvlimit1: ## 3A with maxraftstate 1: a snapshot after every command
 	@$(call lab,-p kvraft --test lab,_kvlimit1)
 
-test-nemesis: ## Raft and both services under faults drawn from the seed, then healed
-	@$(call lab,-p raft -p kvraft --test lab,nemesis)
+test-nemesis: ## Raft and the services under faults drawn from the seed, then healed
+	@$(call lab,-p raft -p kvraft -p shardkv --test lab,nemesis)
 
 $(addprefix test-,$(CRATES)): test-%:
 	@$(call lab,-p $*,)

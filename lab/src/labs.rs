@@ -30,7 +30,7 @@ pub const LABS: &[Lab] = &[
     lab("kv3a", &["kvraft"], "_kv3a"),
     lab("kv3b", &["kvraft"], "_kv3b"),
     lab("kvlimit1", &["kvraft"], "_kvlimit1"),
-    lab("nemesis", &["raft", "rsm", "kvraft"], "nemesis"),
+    lab("nemesis", &["raft", "rsm", "kvraft", "shardkv"], "nemesis"),
 ];
 
 /// The parts that `text` asks for, each once, in the table's order: names, ranges, lists of both (`3a-3d,kv3a`), or `all`.

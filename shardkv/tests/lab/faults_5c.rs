@@ -9,6 +9,7 @@ use kvapi::{Error, GetArgs};
 use shardkv::group::GroupClerk;
 use shardkv::{Gid, ShardController};
 use tester::kv::make_keys;
+use tester::nemesis::{self, Limits, Nemesis};
 use tester::{fatal, lab_test};
 
 use crate::harness::{KEYS, SERVERS, Sharded, background, group};
@@ -54,9 +55,40 @@ fn one_change(sck: &ShardController) {
     let _ = sck.change_config_to(&config).unwrap();
 }
 
-fn moves_under_faults(reliable: bool) {
+/// For how long there are faults, changes and clients.
+const TIME: Duration = Duration::from_secs(10);
+
+/// One server after the other fails in one way for a while. What is returned ends that.
+fn random_faults(s: &Sharded) -> impl FnOnce() + use<> {
+    let stop = Arc::new(AtomicBool::new(false));
+    let (faulty, stopped) = (s.clone(), Arc::clone(&stop));
+    let failing = background(move || {
+        while !stopped.load(Ordering::SeqCst) {
+            one_fault(&faulty);
+            pause(200);
+        }
+    });
+    move || {
+        stop.store(true, Ordering::SeqCst);
+        failing.recv().expect("the faults end");
+    }
+}
+
+/// What the seed draws befalls one group, and the network of all.
+fn drawn_faults(s: &Sharded) -> impl FnOnce() + use<> {
+    let mut limits = Limits::default();
+    limits.servers = vec![SERVERS];
+    limits.duration_ms = 6000..=9500;
+    let schedule = nemesis::schedule(&limits);
+    let gid = GIDS[labrt::random_range(0..GIDS.len())];
+    let watched = s.clone();
+    let leader = move || watched.leading(gid);
+    let nemesis = Nemesis::start_on(s.kv.cluster(), gid, &schedule, leader);
+    move || nemesis.finish()
+}
+
+fn moves_under_faults<End: FnOnce()>(reliable: bool, faults: impl FnOnce(&Sharded) -> End) {
     const CLIENTS: usize = 5;
-    const TIME: Duration = Duration::from_secs(10);
     const MAX_RAFT_STATE: usize = 2000;
     let title = "Test (5C): moves under crashes and partitions ...";
     let s = Sharded::with_random_keys(title, reliable, Some(MAX_RAFT_STATE));
@@ -71,14 +103,7 @@ fn moves_under_faults(reliable: bool) {
             harness.one_client_put(me as i64, ck, &theirs, done)
         })
     });
-    let stop = Arc::new(AtomicBool::new(false));
-    let (faulty, stopped) = (s.clone(), Arc::clone(&stop));
-    let failing = background(move || {
-        while !stopped.load(Ordering::SeqCst) {
-            one_fault(&faulty);
-            pause(200);
-        }
-    });
+    let end_faults = faults(&s);
     // Controllers, each cut off before it is done, perhaps; they come back when the others have gone on.
     let mut controllers = Vec::new();
     let begin = labrt::now();
@@ -93,8 +118,7 @@ fn moves_under_faults(reliable: bool) {
             controllers[labrt::random_range(0..2)].0.connect_all();
         }
     }
-    stop.store(true, Ordering::SeqCst);
-    failing.recv().expect("the faults end");
+    end_faults();
     controllers.iter().for_each(|(client, _)| client.connect_all());
     for (_, changing) in controllers {
         changing.recv().expect("a controller has failed");
@@ -136,11 +160,17 @@ fn moves_under_faults(reliable: bool) {
 /// On a network that loses nothing between servers that are up.
 #[test]
 fn moves_under_faults_reliable_5c() {
-    lab_test!(|| moves_under_faults(true));
+    lab_test!(|| moves_under_faults(true, random_faults));
 }
 
 /// On one that loses messages besides.
 #[test]
 fn moves_under_faults_unreliable_5c() {
-    lab_test!(|| moves_under_faults(false));
+    lab_test!(|| moves_under_faults(false, random_faults));
+}
+
+/// Under a schedule of faults drawn from the seed (see docs/TESTING.md), which strikes one of the groups.
+#[test]
+fn nemesis_5c() {
+    lab_test!(|| moves_under_faults(true, drawn_faults));
 }

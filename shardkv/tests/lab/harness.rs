@@ -141,14 +141,19 @@ impl Sharded {
 
     /// The server that leads the group, or the first that says so.
     pub fn leader(&self, gid: u64) -> usize {
+        match self.leading(gid) {
+            Some(leader) => leader,
+            None => fatal!("group {gid} has no leader"),
+        }
+    }
+
+    /// The same; `None` if none says so.
+    pub fn leading(&self, gid: u64) -> Option<usize> {
         let servers = self.servers.lock().clone();
         let leads = |(at, server): &(&(u64, usize), &ShardServer)| {
             at.0 == gid && server.rsm().raft().state().1
         };
-        match servers.iter().find(leads) {
-            Some((&(_, leader), _)) => leader,
-            None => fatal!("group {gid} has no leader"),
-        }
+        servers.iter().find(leads).map(|(&(_, leader), _)| leader)
     }
 
     /// Shuts the server down that leads the group.

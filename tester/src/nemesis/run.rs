@@ -22,20 +22,30 @@ pub(crate) const ROW: &str = "$ Nemesis";
 /// Who leads at the moment, if the test can tell.
 type Leader = Arc<dyn Fn() -> Option<usize> + Send + Sync>;
 
-/// A schedule that is being carried out on group 0 of a cluster.
+/// A schedule that is being carried out on a group of a cluster.
 #[must_use = "its faults end, and its servers come back, only while somebody waits for it"]
 pub struct Nemesis {
     task: JoinHandle<()>,
 }
 
 impl Nemesis {
-    /// Starts to carry `schedule` out. `leader` says who leads at the moment; only servers that run are believed to.
+    /// Starts to carry `schedule` out on group 0. `leader` says who leads at the moment; only servers that run are believed to.
     pub fn start(
         cluster: &Cluster,
         schedule: &Schedule,
         leader: impl Fn() -> Option<usize> + Send + Sync + 'static,
     ) -> Nemesis {
-        let group = cluster.group(GROUP_0);
+        Nemesis::start_on(cluster, GROUP_0, schedule, leader)
+    }
+
+    /// The same on the group with the number `gid`. What a schedule does to the whole network or to clients it does to those of all groups.
+    pub fn start_on(
+        cluster: &Cluster,
+        gid: u64,
+        schedule: &Schedule,
+        leader: impl Fn() -> Option<usize> + Send + Sync + 'static,
+    ) -> Nemesis {
+        let group = cluster.group(gid);
         let run = Run {
             cluster: cluster.clone(),
             down: vec![0; group.n()],
