@@ -113,7 +113,7 @@ macro_rules! marks {
             $(#[doc = $text] $mark,)+
         }
 
-        #[allow(dead_code)]
+        #[allow(dead_code, reason = "a crate need not use every function of its marks")]
         impl $name {
             /// All of them, in order.
             pub const ALL: &'static [$name] = &[$($name::$mark,)+];

@@ -1,4 +1,4 @@
-//! A page after its scripts ran.
+//! A page after its scripts ran. Tests of other crates that look at pages include this file.
 
 use std::path::Path;
 use std::process::Command;
@@ -45,12 +45,4 @@ pub(crate) fn browse(name: &str, page: &str, fragment: &str) -> Option<(String, 
 pub(crate) fn data<'a>(dom: &'a str, name: &str) -> &'a str {
     let start = dom.find(&format!("data-{name}=\"")).unwrap_or_else(|| panic!("no data-{name}"));
     dom[start..].split('"').nth(1).expect("a quoted value")
-}
-
-/// What stands in the element with this id, up to the next one with an id. The data of the page, which is in its script, is not looked at.
-pub(crate) fn part<'a>(dom: &'a str, id: &str) -> &'a str {
-    let shown = dom.split("<script").next().unwrap_or_default();
-    let start = shown.find(&format!("id=\"{id}\"")).unwrap_or_else(|| panic!("no #{id}"));
-    let rest = &shown[start + id.len() + 5..];
-    rest.split(" id=\"").next().unwrap_or(rest)
 }
