@@ -162,12 +162,13 @@ impl State {
 }
 
 /// A request under way, then being handled, then its reply under way. However it is dropped, its call is answered.
-struct Journey {
+pub(crate) struct Journey {
     fabric: Arc<Fabric>,
     call: CallId,
     /// Number of the call, for log lines.
     number: u64,
-    server: Arc<Server>,
+    /// Until the request is handed to it. A server may keep the journeys that it answers later, and would then own itself.
+    server: Option<Arc<Server>>,
     request: Request,
     fate: Fate,
     /// The handler has returned; `outcome` is the reply.
@@ -185,24 +186,39 @@ impl Journey {
         fate: Fate,
     ) -> Box<Journey> {
         let fabric = Arc::clone(fabric);
-        let outcome = Err(CallError::NoReply);
+        let (server, outcome) = (Some(server), Err(CallError::NoReply));
         Box::new(Journey { fabric, call, number, server, request, fate, handled: false, outcome })
     }
 
     /// The request has reached its server: the handler gets a task of its own, on the server's node.
     ///
     /// The server is the one it was sent to, even if another has its name by now. Its reply will then be refused.
-    fn arrive(self: Box<Journey>) {
-        self.server.count_request();
+    fn arrive(mut self: Box<Journey>) {
+        let Some(server) = self.server.take() else { return };
+        server.count_request();
         self.log("arrives", "arrives");
-        let node = self.server.node().clone();
-        node.spawn_detached(self.request.method, move || self.handle());
+        let node = server.node().clone();
+        let Request { service, method, .. } = self.request;
+        if server.handler(service, method).is_ok_and(|handler| handler.deferred) {
+            node.spawn_brief(method, move || self.handle(&server));
+        } else {
+            node.spawn_detached(method, move || self.handle(&server));
+        }
     }
 
-    /// Runs the handler, and sends its reply back.
-    fn handle(mut self: Box<Journey>) {
-        let Request { service, method, args } = &self.request;
-        self.outcome = self.server.dispatch(service, method, args);
+    /// Runs the handler, which sends the reply back.
+    fn handle(mut self: Box<Journey>, server: &Server) {
+        let Request { service, method, args } = &mut self.request;
+        let args = std::mem::take(args);
+        match server.handler(service, method) {
+            Ok(handler) => (handler.run)(&args, self),
+            Err(error) => self.reply(Err(error)),
+        }
+    }
+
+    /// Sends the reply back.
+    pub(crate) fn reply(mut self: Box<Journey>, outcome: Outcome) {
+        self.outcome = outcome;
         self.handled = true;
         self.log("handled", "the reply leaves");
         wait(self.fate.reply_takes, move || self.deliver());

@@ -92,4 +92,4 @@ pub use fault::LinkFaults;
 pub use name::Name;
 pub use network::Network;
 pub use server::Server;
-pub use service::{Method, Service};
+pub use service::{Method, Responder, Service};

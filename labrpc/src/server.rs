@@ -4,6 +4,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use labrt::Node;
 
+use crate::service::Handler;
 use crate::{CallError, Service};
 
 /// What is registered under a server's name. A restarted server is a new object.
@@ -58,15 +59,13 @@ impl Server {
         self.received.fetch_add(1, Ordering::Relaxed);
     }
 
-    /// Runs the handler in the calling task.
-    pub(crate) fn dispatch(
+    pub(crate) fn handler(
         &self,
         service: &'static str,
         method: &'static str,
-        args: &[u8],
-    ) -> Result<Vec<u8>, CallError> {
+    ) -> Result<&Handler, CallError> {
         match self.services.iter().find(|known| known.name() == service) {
-            Some(service) => service.dispatch(method, args),
+            Some(service) => service.handler(method),
             None => {
                 let mut known: Vec<_> = self.services.iter().map(Service::name).collect();
                 known.sort_unstable();

@@ -1,11 +1,13 @@
 //! Handlers by name, each with its own argument and reply type.
 
 use std::fmt;
+use std::marker::PhantomData;
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use crate::CallError;
+use crate::journey::Journey;
 
 /// One remote method: its name, and what goes in and out. A type without values; caller and handler both name it.
 ///
@@ -29,7 +31,15 @@ pub trait Method: 'static {
     type Reply: Serialize + DeserializeOwned + Send + 'static;
 }
 
-type Handler = Box<dyn Fn(&[u8]) -> Result<Vec<u8>, CallError> + Send + Sync>;
+/// Takes the arguments, and answers through the journey: before it returns, or later.
+type Run = dyn Fn(&[u8], Box<Journey>) + Send + Sync;
+
+/// What answers the calls of one method.
+pub(crate) struct Handler {
+    pub(crate) run: Box<Run>,
+    /// It may answer later, and so seldom waits.
+    pub(crate) deferred: bool,
+}
 
 /// A named set of handlers.
 ///
@@ -53,15 +63,56 @@ impl Service {
         mut self,
         handler: impl Fn(M::Args) -> M::Reply + Send + Sync + 'static,
     ) -> Service {
-        let handler: Handler = Box::new(move |args| {
-            let args = labgob::decode(args)
-                .map_err(|source| CallError::Decode { what: "arguments", source })?;
-            labgob::encode(&handler(args))
-                .map_err(|source| CallError::Encode { what: "reply", source })
+        self.add::<M>(false, move |args, journey| match decode::<M>(args) {
+            Ok(args) => journey.reply(encode::<M>(&handler(args))),
+            Err(error) => journey.reply(Err(error)),
         });
-        self.methods.retain(|(name, _)| *name != M::METHOD);
-        self.methods.push((M::METHOD, handler));
         self
+    }
+
+    /// The same, with a handler that may answer later, from another task: for calls that wait, so that no task of their own waits
+    /// with each of them. A responder that is kept outlives a crash of the server's node; its call ends with the server's deletion. On threads, such handlers share a few threads ([`labrt::Node::spawn_brief`]): what takes long belongs
+    /// elsewhere.
+    ///
+    /// ```
+    /// use labrpc::{Method, Responder, Service};
+    /// # struct Next;
+    /// # impl Method for Next {
+    /// #     const SERVICE: &'static str = "Queue";
+    /// #     const METHOD: &'static str = "Next";
+    /// #     type Args = ();
+    /// #     type Reply = String;
+    /// # }
+    ///
+    /// let (waiting, callers) = labrt::channel::unbounded::<Responder<Next>>();
+    /// let queue = Service::new("Queue").deferred_method::<Next>(move |(), caller| {
+    ///     let _ = waiting.send(caller); // should nobody take it, it is dropped: no reply
+    /// });
+    /// // Later, wherever something has come:
+    /// if let Ok(caller) = callers.try_recv() {
+    ///     caller.respond(&"something".to_owned());
+    /// }
+    /// # drop(queue);
+    /// ```
+    #[must_use]
+    pub fn deferred_method<M: Method>(
+        mut self,
+        handler: impl Fn(M::Args, Responder<M>) + Send + Sync + 'static,
+    ) -> Service {
+        self.add::<M>(true, move |args, journey| match decode::<M>(args) {
+            Ok(args) => handler(args, Responder { journey, method: PhantomData }),
+            Err(error) => journey.reply(Err(error)),
+        });
+        self
+    }
+
+    fn add<M: Method>(
+        &mut self,
+        deferred: bool,
+        run: impl Fn(&[u8], Box<Journey>) + Send + Sync + 'static,
+    ) {
+        self.methods.retain(|(name, _)| *name != M::METHOD);
+        self.methods.push((M::METHOD, Handler { run: Box::new(run), deferred }));
     }
 
     /// Its name.
@@ -76,14 +127,42 @@ impl Service {
         names
     }
 
-    /// Runs the handler for `method` in the calling task.
-    pub(crate) fn dispatch(&self, method: &'static str, args: &[u8]) -> Result<Vec<u8>, CallError> {
+    pub(crate) fn handler(&self, method: &'static str) -> Result<&Handler, CallError> {
         match self.methods.iter().find(|(name, _)| *name == method) {
-            Some((_, handler)) => handler(args),
+            Some((_, handler)) => Ok(handler),
             None => {
                 Err(CallError::UnknownMethod { service: self.name, method, known: self.methods() })
             }
         }
+    }
+}
+
+fn decode<M: Method>(args: &[u8]) -> Result<M::Args, CallError> {
+    labgob::decode(args).map_err(|source| CallError::Decode { what: "arguments", source })
+}
+
+fn encode<M: Method>(reply: &M::Reply) -> Result<Vec<u8>, CallError> {
+    labgob::encode(reply).map_err(|source| CallError::Encode { what: "reply", source })
+}
+
+/// The right to answer one call of `M`, once, from any task. Dropped unused, it is as if the handler had crashed: the caller is told
+/// [`CallError::NoReply`].
+#[must_use = "a responder that is dropped leaves its caller without a reply"]
+pub struct Responder<M: Method> {
+    journey: Box<Journey>,
+    method: PhantomData<fn(M)>,
+}
+
+impl<M: Method> Responder<M> {
+    /// Sends the reply on its way back. Never blocks.
+    pub fn respond(self, reply: &M::Reply) {
+        self.journey.reply(encode::<M>(reply));
+    }
+}
+
+impl<M: Method> fmt::Debug for Responder<M> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Responder({}.{})", M::SERVICE, M::METHOD)
     }
 }
 

@@ -90,6 +90,13 @@ impl Node {
         task::spawn_detached_on(self, name, Location::caller(), body);
     }
 
+    /// Like [`spawn_detached`](Node::spawn_detached), for tasks that seldom wait: on threads they share a few, in the order in which
+    /// they were started. One that waits after all keeps nobody from running, but one that computes for long does.
+    #[track_caller]
+    pub fn spawn_brief(&self, name: &'static str, body: impl FnOnce() + Send + 'static) {
+        task::spawn_brief_on(self, name, Location::caller(), body);
+    }
+
     /// Runs `body` here and now, with this node as the current one: tasks it spawns belong to the node.
     pub fn enter<R>(&self, body: impl FnOnce() -> R) -> R {
         let _restore = Restore::set(self);

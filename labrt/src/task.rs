@@ -196,6 +196,26 @@ pub(crate) fn spawn_detached_on(
     at: Place,
     body: impl FnOnce() + Send + 'static,
 ) {
+    spawn_unwatched(node, name, at, threads::start, body);
+}
+
+pub(crate) fn spawn_brief_on(
+    node: &Node,
+    name: &'static str,
+    at: Place,
+    body: impl FnOnce() + Send + 'static,
+) {
+    spawn_unwatched(node, name, at, threads::start_brief, body);
+}
+
+/// A task that nobody waits for; on threads, begun by `start`.
+fn spawn_unwatched(
+    node: &Node,
+    name: &'static str,
+    at: Place,
+    start: fn(Box<dyn FnOnce() + Send>) -> std::io::Result<()>,
+    body: impl FnOnce() + Send + 'static,
+) {
     if sim::context() != Context::Threads {
         sim::spawn_task(node.number(), name, at, body);
         return;
@@ -210,7 +230,7 @@ pub(crate) fn spawn_detached_on(
             let _ = panic::catch_unwind(AssertUnwindSafe(body));
         });
     };
-    if threads::start(Box::new(job)).is_err() {
+    if start(Box::new(job)).is_err() {
         log::error!(target: "labrt", "no thread for task {name}: too many tasks");
     }
 }

@@ -45,14 +45,8 @@ impl<A: Ord, T> Timers<A, T> {
     pub(crate) fn add(&mut self, at: A, target: T) -> u64 {
         let order = self.added;
         self.added += 1;
-        self.add_as(order, at, target);
-        order
-    }
-
-    /// Adds one whose number was given by somebody else, who has several lists of timers.
-    #[inline]
-    pub(crate) fn add_as(&mut self, order: u64, at: A, target: T) {
         self.heap.push(Timer { at, order, target });
+        order
     }
 
     /// The one that is due first.

@@ -6,6 +6,7 @@ mod cleanup;
 mod concurrent;
 mod counts;
 mod crash;
+mod deferred;
 mod faults;
 mod junk;
 mod killed;

@@ -6,6 +6,7 @@
     reason = "this is the back end that the ban on threads and clocks points everyone else to"
 )]
 
+mod brief;
 pub(crate) mod hang;
 mod pool;
 mod seats;
@@ -18,6 +19,7 @@ use std::time::{Duration, Instant};
 use rand::rngs::Xoshiro256PlusPlus;
 use rand::{Rng as _, SeedableRng};
 
+pub(crate) use brief::start_brief;
 pub(crate) use pool::start;
 pub(crate) use seats::{Blocked, Enter, Running, Wait, current_run, task_number};
 pub(crate) use timer::after;

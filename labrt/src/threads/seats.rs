@@ -161,6 +161,7 @@ pub(crate) struct Blocked(Option<Arc<Seat>>);
 
 impl Blocked {
     pub(crate) fn on(wait: Wait, at: Place, deadline: Option<Duration>) -> Blocked {
+        super::brief::about_to_wait();
         let seat = seat();
         if let Some(seat) = &seat {
             seat.step();

@@ -80,6 +80,67 @@ fn tasks_spawn_tasks() {
     });
 }
 
+/// Brief tasks are tasks: they run on their node, count there while they live, and a panic of one is its own affair.
+#[test]
+fn brief_tasks_run_on_their_node() {
+    on_both(|| {
+        let node = labrt::Node::new("shop");
+        let (done, results) = channel::unbounded();
+        for n in 0..100_u64 {
+            let done = done.clone();
+            node.spawn_brief("errand", move || {
+                done.send((n, labrt::Node::current().name().to_owned())).unwrap();
+            });
+        }
+        drop(done);
+        let mut ran: Vec<_> = results.iter().collect();
+        ran.sort_unstable();
+        assert_eq!(ran.len(), 100);
+        assert!(ran.iter().zip(0..).all(|((n, node), i)| *n == i && node == "shop"), "{ran:?}");
+        while node.live_tasks() > 0 {
+            labrt::sleep(ms(1));
+        }
+    });
+}
+
+/// However many brief tasks wait, others run: the ones at the end let the ones at the beginning go on.
+#[test]
+fn brief_tasks_that_wait_keep_nobody_from_running() {
+    on_both(|| {
+        let node = labrt::Node::current();
+        let (ring, bell) = channel::bounded::<()>(0);
+        let (done, finished) = channel::unbounded();
+        for n in 0..50 {
+            let (bell, done) = (bell.clone(), done.clone());
+            node.spawn_brief("waiter", move || {
+                let rung = bell.recv();
+                done.send((n, rung.is_ok())).unwrap();
+            });
+        }
+        let lock = std::sync::Arc::new(labrt::Mutex::new(()));
+        let held = lock.lock();
+        for n in 50..60 {
+            let (lock, done) = (lock.clone(), done.clone());
+            node.spawn_brief("waiter", move || {
+                let _held = lock.lock();
+                done.send((n, true)).unwrap();
+            });
+        }
+        node.spawn_brief("ringer", move || {
+            for _ in 0..50 {
+                ring.send(()).unwrap();
+            }
+        });
+        for _ in 0..50 {
+            assert!(finished.recv_timeout(ms(5000)).unwrap().1, "the ringer ran");
+        }
+        drop(held);
+        for _ in 0..10 {
+            assert!(finished.recv_timeout(ms(5000)).unwrap().0 >= 50);
+        }
+    });
+}
+
 /// Each task gets its turn even if another only yields.
 #[test]
 fn yield_now_lets_others_run() {
