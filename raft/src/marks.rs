@@ -30,6 +30,7 @@ labrt::marks! {
         CommitWaits = "commit waits for an entry of the leader's own term (Figure 8)",
         CommitsEarlierTerms = "entries of earlier terms committed with one of the own term",
         ReadOfNewLeader = "read refused, nothing is committed in this term",
+        ReadAsksAll = "read asks all, the majority asked first did not answer soon",
         ReadWaitsForRound = "read waits for the next round",
         TornWrite = "restart finds a torn last write",
         LogBehindSnapshot = "restart finds a log that overlaps its snapshot",

@@ -35,9 +35,10 @@ pub(super) struct Leader {
 }
 
 impl Leader {
-    pub(super) fn wake_at(&self, me: ServerId) -> Time {
-        let others = self.progress.iter().enumerate().filter(|(id, _)| *id != me.get());
-        others.fold(self.spread_at, |at, (_, progress)| at.min(progress.heartbeat_due))
+    pub(super) fn wake_at(&self, config: &Config) -> Time {
+        let others = self.progress.iter().enumerate().filter(|(id, _)| *id != config.id.get());
+        let at = self.spread_at.min(self.reads.due(&config.timing));
+        others.fold(at, |at, (_, progress)| at.min(progress.heartbeat_due))
     }
 }
 
@@ -65,9 +66,7 @@ impl Node {
         for peer in self.peers() {
             self.send_if_ready(peer, effects);
         }
-        if self.config.servers == 1 {
-            self.advance_commit();
-        }
+        self.advance_commit();
     }
 
     pub(super) fn tick_leader(&mut self, effects: &mut Effects) {
@@ -77,6 +76,7 @@ impl Node {
                 self.send_heartbeat(peer, effects);
             }
         }
+        self.go_on_with_reads(effects);
         let Role::Leader(leader) = &mut self.role else { return };
         if self.now >= leader.spread_at {
             leader.spread_at = Time::NEVER;
@@ -131,8 +131,7 @@ impl Node {
     pub(super) fn take_match(&mut self, from: ServerId, index: Index, effects: &mut Effects) {
         let Some(progress) = self.progress_mut(from) else { return };
         progress.failures = 0;
-        // What is committed needs no further copies counted.
-        if progress.advance(index) && index > self.commit {
+        if progress.advance(index) {
             self.advance_commit();
         }
         self.send_if_ready(from, effects);

@@ -269,7 +269,7 @@ impl Node {
         match &self.role {
             Role::Follower(_) => self.election_due,
             Role::Candidate(candidate) => self.election_due.min(candidate.ask_again_at),
-            Role::Leader(leader) => leader.wake_at(self.config.id),
+            Role::Leader(leader) => leader.wake_at(&self.config),
         }
     }
 

@@ -4,7 +4,8 @@ use std::sync::Arc;
 
 use labrt::{StoredSnapshot, Write};
 
-use super::{NotLeader, Shared, State, dice, peer, persistence, tell};
+use super::reads::Ended;
+use super::{Shared, State, dice, peer, persistence, tell};
 use crate::consensus::{Effects, Event, Outgoing, ReadRefused, Save};
 use crate::marks::Mark;
 use crate::messages::Reply;
@@ -12,7 +13,6 @@ use crate::types::{Index, LogPosition, ServerId, Term};
 use crate::watch::Asked;
 
 /// What the caller of a step gets of its effects.
-#[derive(Debug)]
 pub(super) struct Outcome {
     /// The answer to a request.
     pub(super) reply: Option<Reply>,
@@ -22,30 +22,31 @@ pub(super) struct Outcome {
     pub(super) read: Option<Result<u64, ReadRefused>>,
     /// Reads up to this number may be answered, from this index on.
     pub(super) confirmed: Option<(u64, Index)>,
-}
-
-/// Tells the readers that wait what this step means to them. None outlives the leadership it waited for.
-fn end_reads(state: &mut State, confirmed: Option<(u64, Index)>) {
-    if let Some((up_to, index)) = confirmed {
-        let confirmed = state.reads.partition_point(|(number, _)| *number <= up_to);
-        for (_, reader) in state.reads.drain(..confirmed) {
-            let _ = reader.send(Ok(index)); // a reader may have lost patience
-        }
-    }
-    if !state.node.is_leader() {
-        for (_, reader) in state.reads.drain(..) {
-            let _ = reader.send(Err(NotLeader));
-        }
-    }
+    /// The reads that this step has ended, to be told once the lock is free.
+    pub(super) ended: Ended,
 }
 
 impl Shared {
-    /// Takes one step and carries its effects out. The caller has seen that the server was not killed.
-    pub(super) fn step(self: &Arc<Shared>, state: &mut State, event: Event) -> Outcome {
+    /// Takes one step, carries its effects out, lets the lock go and tells the readers. The caller has seen that the server was not
+    /// killed.
+    pub(super) fn step(
+        self: &Arc<Shared>,
+        mut state: labrt::MutexGuard<'_, State>,
+        event: Event,
+    ) -> Outcome {
+        let mut outcome = self.step_locked(&mut state, event);
+        drop(state);
+        std::mem::take(&mut outcome.ended).tell();
+        outcome
+    }
+
+    /// The same, for a caller that has more to do under the lock; it tells the readers after that.
+    pub(super) fn step_locked(self: &Arc<Shared>, state: &mut State, event: Event) -> Outcome {
+        let now = self.time();
         let term = state.node.term();
         let asked = self.watch.as_ref().and_then(|_| Asked::of(&event));
         let before = tell::Facts::of(&state.node);
-        let effects = state.node.step(self.time(), event, &mut dice);
+        let effects = state.node.step(now, event, &mut dice);
         self.save(state, effects.save);
         if let Some(watch) = &self.watch {
             let State { node, seat, .. } = &mut *state;
@@ -75,10 +76,8 @@ impl Shared {
             self.queue.push(&state.node, install, committed);
         }
         self.wake_others(state, term);
-        if !state.reads.is_empty() {
-            end_reads(state, confirmed);
-        }
-        Outcome { reply, proposed, read, confirmed }
+        let ended = state.reads.end(confirmed, state.node.is_leader(), now);
+        Outcome { reply, proposed, read, confirmed, ended }
     }
 
     /// What must be durable becomes durable: the snapshot first, then the header together with the log. A crash between the two

@@ -68,9 +68,9 @@ pub(super) fn service(shared: &Arc<Shared>) -> Service {
 }
 
 fn answer(shared: &Arc<Shared>, request: Request) -> Option<Reply> {
-    let mut state = shared.state.lock();
+    let state = shared.state.lock();
     if state.killed {
         return None;
     }
-    shared.step(&mut state, Event::Request(request)).reply
+    shared.step(state, Event::Request(request)).reply
 }

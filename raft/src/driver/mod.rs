@@ -22,10 +22,10 @@ mod checksum;
 mod handlers;
 mod peer;
 mod persistence;
+mod reads;
 mod tell;
 mod ticker;
 
-use std::collections::VecDeque;
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
@@ -46,6 +46,7 @@ pub use handlers::{AppendEntries, InstallSnapshot, RequestVote};
 pub use persistence::CorruptState;
 use persistence::Loaded;
 pub(crate) use persistence::read_header;
+use reads::{Ended, Reads};
 
 /// What a Raft server is made of.
 #[derive(Debug)]
@@ -141,8 +142,7 @@ struct State {
     ticker_wakes: Time,
     /// Tasks that wait for a newer term.
     awaiting_term: usize,
-    /// Reads of this leadership that are not confirmed, in the order of their numbers.
-    reads: VecDeque<(u64, oneshot::Sender<Result<Index, NotLeader>>)>,
+    reads: Reads,
     /// Where records are put together.
     scratch: Vec<u8>,
 }
@@ -190,7 +190,7 @@ impl Raft {
                 killed: false,
                 ticker_wakes: Time::ZERO,
                 awaiting_term: 0,
-                reads: VecDeque::new(),
+                reads: Reads::default(),
                 scratch: Vec::new(),
             }),
             tick_earlier: Condvar::new(),
@@ -212,11 +212,11 @@ impl Raft {
     /// # Errors
     /// [`NotLeader`], also after [`kill`](Raft::kill).
     pub fn propose(&self, command: impl Into<Command>) -> Result<Proposed, NotLeader> {
-        let mut state = self.shared.state.lock();
+        let state = self.shared.state.lock();
         if state.killed || !state.node.is_leader() {
             return Err(NotLeader);
         }
-        let outcome = self.shared.step(&mut state, Event::Propose(command.into()));
+        let outcome = self.shared.step(state, Event::Propose(command.into()));
         let at = outcome.proposed.ok_or(NotLeader)?;
         Ok(Proposed { index: at.index, term: at.term })
     }
@@ -228,33 +228,53 @@ impl Raft {
     /// [`ReadError`]: ask another server, or send the read through the log.
     #[track_caller]
     pub fn read_index(&self, patience: Duration) -> Result<Index, ReadError> {
-        let confirmed = {
-            let mut state = self.shared.state.lock();
-            if state.killed {
-                return Err(ReadError::NotLeader);
-            }
-            let outcome = self.shared.step(&mut state, Event::Read);
-            let number = match outcome.read {
-                Some(Ok(number)) => number,
-                Some(Err(ReadRefused::NothingCommitted)) => {
-                    return Err(ReadError::NothingCommitted);
-                }
-                Some(Err(ReadRefused::NotLeader)) | None => return Err(ReadError::NotLeader),
-            };
-            if let Some((up_to, index)) = outcome.confirmed
-                && number <= up_to
-            {
-                return Ok(index);
-            }
-            let (reader, confirmed) = oneshot::channel();
-            state.reads.push_back((number, reader));
-            confirmed
-        };
+        let (reader, confirmed) = oneshot::channel();
+        self.read_index_then(patience, reader, |reader, verdict| {
+            let _ = reader.send(verdict); // it may have lost patience
+        })
+        .map_err(|(error, _)| error)?;
         match confirmed.recv_timeout(patience) {
-            Ok(Ok(index)) => Ok(index),
-            Ok(Err(NotLeader)) | Err(RecvTimeoutError::Disconnected) => Err(ReadError::NotLeader),
+            Ok(verdict) => verdict,
+            Err(RecvTimeoutError::Disconnected) => Err(ReadError::NotLeader),
             Err(RecvTimeoutError::Timeout) => Err(ReadError::TimedOut),
         }
+    }
+
+    /// The same without waiting: once it is decided, `then` is called with what is `carried` to it and with the index or the error.
+    /// That is done by whichever task finds out; it holds no lock, but others may depend on it, so `then` should not block. Patience is
+    /// looked after with each heartbeat only.
+    ///
+    /// If this server crashes, or is dropped with reads waiting, `then` is dropped, not called.
+    ///
+    /// # Errors
+    /// What can be refused at once, is: with `carried` given back and without a call of `then`.
+    pub fn read_index_then<T: Send + 'static>(
+        &self,
+        patience: Duration,
+        carried: T,
+        then: impl FnOnce(T, Result<Index, ReadError>) + Send + 'static,
+    ) -> Result<(), (ReadError, T)> {
+        let mut state = self.shared.state.lock();
+        if state.killed {
+            return Err((ReadError::NotLeader, carried));
+        }
+        let outcome = self.shared.step_locked(&mut state, Event::Read);
+        let (refused, ended) = match outcome.read {
+            Some(Ok(number)) => {
+                let until = self.shared.time() + reads::ticks(patience);
+                state.reads.add(number, until, Box::new(move |verdict| then(carried, verdict)));
+                // In a group of one, the step has confirmed it.
+                (None, state.reads.end(outcome.confirmed, true, Time::ZERO))
+            }
+            Some(Err(ReadRefused::NothingCommitted)) => {
+                (Some((ReadError::NothingCommitted, carried)), Ended::default())
+            }
+            _ => (Some((ReadError::NotLeader, carried)), Ended::default()),
+        };
+        drop(state);
+        outcome.ended.tell();
+        ended.tell();
+        refused.map_or(Ok(()), Err)
     }
 
     /// The current term, and whether this server believes to lead.
@@ -281,10 +301,10 @@ impl Raft {
     /// The service has captured its state up to and including `index` (§7): Raft keeps it as its snapshot and forgets the log up to
     /// there. Ignored if that index was not delivered yet, or a newer snapshot is there.
     pub fn snapshot(&self, index: Index, data: impl Into<Pieces>) {
-        let mut state = self.shared.state.lock();
+        let state = self.shared.state.lock();
         if !state.killed {
             let event = Event::SnapshotTaken { index, data: data.into() };
-            let _ = self.shared.step(&mut state, event);
+            let _ = self.shared.step(state, event);
         }
     }
 
@@ -300,13 +320,14 @@ impl Raft {
 
     /// Stops the server: it sends nothing more, saves nothing more, and its apply channel closes.
     pub fn kill(&self) {
-        {
+        let ended = {
             let mut state = self.shared.state.lock();
             if !std::mem::replace(&mut state.killed, true) {
                 tell::killed(&self.shared);
             }
-            state.reads.clear();
-        }
+            state.reads.end_all()
+        };
+        ended.tell();
         self.shared.tick_earlier.notify_all();
         self.shared.term_grew.notify_all();
         self.shared.queue.close();

@@ -31,9 +31,9 @@ pub(super) fn start(shared: Arc<Shared>, to: ServerId, request: Request, sent: S
             }
         };
         drop(request);
-        let mut state = shared.state.lock();
+        let state = shared.state.lock();
         if !state.killed {
-            let _ = shared.step(&mut state, event);
+            let _ = shared.step(state, event);
         }
     });
 }

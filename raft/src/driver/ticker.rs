@@ -12,7 +12,12 @@ pub(super) fn run(shared: &Arc<Shared>) {
     while !state.killed {
         let due = state.node.wake_at();
         if due <= shared.time() {
-            let _ = shared.step(&mut state, Event::Tick);
+            let outcome = shared.step_locked(&mut state, Event::Tick);
+            if !outcome.ended.is_empty() {
+                drop(state);
+                outcome.ended.tell();
+                state = shared.state.lock();
+            }
             continue;
         }
         state.ticker_wakes = due;

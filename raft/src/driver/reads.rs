@@ -1,0 +1,92 @@
+//! The reads that wait for a majority's word, and how they are told.
+
+use std::time::Duration;
+
+use crate::timing::{TICK, Time};
+use crate::types::Index;
+
+use super::ReadError;
+
+type Verdict = Result<Index, ReadError>;
+pub(super) type Reader = Box<dyn FnOnce(Verdict) + Send>;
+
+/// Reads of this leadership that are not confirmed, in the order of their numbers.
+#[derive(Default)]
+pub(super) struct Reads {
+    waiting: Vec<Waiting>,
+    /// When the first of them loses patience, or earlier.
+    look_at: Time,
+}
+
+struct Waiting {
+    number: u64,
+    until: Time,
+    reader: Reader,
+}
+
+impl Reads {
+    pub(super) fn add(&mut self, number: u64, until: Time, reader: Reader) {
+        self.look_at = if self.waiting.is_empty() { until } else { self.look_at.min(until) };
+        self.waiting.push(Waiting { number, until, reader });
+    }
+
+    /// Takes out whom a step ends. No read outlives the leadership it waits for. Those that have lost patience are found by the next
+    /// step, which on a leader is a heartbeat away at most.
+    pub(super) fn end(
+        &mut self,
+        confirmed: Option<(u64, Index)>,
+        is_leader: bool,
+        now: Time,
+    ) -> Ended {
+        let mut ended = Ended::default();
+        if self.waiting.is_empty() {
+            return ended;
+        }
+        if let Some((up_to, index)) = confirmed {
+            let confirmed = self.waiting.partition_point(|read| read.number <= up_to);
+            ended.add(self.waiting.drain(..confirmed), Ok(index));
+        }
+        if !is_leader {
+            ended.add(self.waiting.drain(..), Err(ReadError::NotLeader));
+        } else if self.look_at <= now {
+            let late = self.waiting.extract_if(.., |read| read.until <= now);
+            ended.add(late, Err(ReadError::TimedOut));
+            self.look_at = self.waiting.iter().map(|read| read.until).min().unwrap_or(Time::NEVER);
+        }
+        ended
+    }
+
+    /// Takes out all: the server was killed.
+    pub(super) fn end_all(&mut self) -> Ended {
+        let mut ended = Ended::default();
+        ended.add(self.waiting.drain(..), Err(ReadError::NotLeader));
+        ended
+    }
+}
+
+/// Patience in ticks: rounded up, and one more for the tick that has begun.
+pub(super) fn ticks(patience: Duration) -> u64 {
+    let ticks = patience.as_nanos().div_ceil(TICK.as_nanos());
+    u64::try_from(ticks).unwrap_or(u64::MAX).saturating_add(1)
+}
+
+/// Readers that are to be told what became of their reads. They are a user's code: nobody tells them under a lock.
+#[must_use = "readers that nobody tells wait in vain"]
+#[derive(Default)]
+pub(super) struct Ended(Vec<(Reader, Verdict)>);
+
+impl Ended {
+    fn add(&mut self, reads: impl Iterator<Item = Waiting>, verdict: Verdict) {
+        self.0.extend(reads.map(|read| (read.reader, verdict)));
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    pub(super) fn tell(self) {
+        for (reader, verdict) in self.0 {
+            reader(verdict);
+        }
+    }
+}
