@@ -3,8 +3,10 @@
 use std::fmt;
 use std::time::Duration;
 
-use crate::marks::Mark;
+use labrpc::{Method, Responder, Service};
 use rsm::{Rsm, StateMachine, SubmitError};
+
+use crate::marks::Mark;
 
 /// How a server answers Gets. Both ways are linearizable; servers of one group may differ.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
@@ -63,22 +65,43 @@ impl<M: StateMachine> Replica<M> {
         }
     }
 
-    /// The reply to a request that changes nothing: what `look` takes from the machine, or what `logged` gets through the log.
-    pub(crate) fn read(
+    /// The service with a method that changes nothing: what it does in the log, what it takes from the machine without, and what the
+    /// client gets of either.
+    pub(crate) fn with_read<G: Method>(
         &self,
-        look: impl FnOnce(&M) -> M::Reply,
-        logged: impl FnOnce() -> M::Request,
-    ) -> Result<M::Reply, SubmitError> {
+        service: Service,
+        logged: fn(G::Args) -> M::Request,
+        look: fn(&M, &G::Args) -> M::Reply,
+        reply: fn(Result<M::Reply, SubmitError>) -> G::Reply,
+    ) -> Service
+    where
+        G::Args: Clone,
+    {
+        let replica = self.clone();
         match self.reads {
-            Reads::Logged => self.submit(logged()),
-            Reads::ReadIndex => match self.rsm.read(PATIENCE, look) {
-                Ok(reply) => Ok(reply),
-                Err(rsm::ReadError::Raft(raft::ReadError::NothingCommitted)) => {
-                    Mark::ReadThroughLog.reach();
-                    self.submit(logged())
+            Reads::Logged => service.method::<G>(move |args| reply(replica.submit(logged(args)))),
+            Reads::ReadIndex => service.deferred_method::<G>(move |args, caller| {
+                let key = args.clone();
+                let asked = replica.rsm.read_then(
+                    PATIENCE,
+                    caller,
+                    move |machine| look(machine, &args),
+                    move |caller: Responder<G>, seen| {
+                        caller.respond(&reply(seen.map_err(|_| SubmitError::WrongLeader)));
+                    },
+                );
+                match asked {
+                    Ok(()) => {}
+                    Err((rsm::ReadError::Raft(raft::ReadError::NothingCommitted), caller)) => {
+                        Mark::ReadThroughLog.reach();
+                        let replica = replica.clone();
+                        labrt::Node::current().spawn_detached(G::METHOD, move || {
+                            caller.respond(&reply(replica.submit(logged(key))));
+                        });
+                    }
+                    Err((_, caller)) => caller.respond(&reply(Err(SubmitError::WrongLeader))),
                 }
-                Err(_) => Err(SubmitError::WrongLeader),
-            },
+            }),
         }
     }
 }

@@ -109,6 +109,26 @@ struct Waiting<R> {
     outcome: oneshot::Receiver<Result<R, SubmitError>>,
 }
 
+impl<M: StateMachine> Shared<M> {
+    /// Calls `then` once the machine has executed `index`, or the server was shut down.
+    fn when_executed(
+        &self,
+        index: raft::Index,
+        then: impl FnOnce(Result<(), ReadError>) + Send + 'static,
+    ) {
+        let mut pending = self.pending.lock();
+        let outcome = if pending.is_closed() {
+            Err(ReadError::ShutDown)
+        } else if pending.has_executed(index) {
+            Ok(())
+        } else {
+            return pending.call_at(index, then);
+        };
+        drop(pending);
+        then(outcome);
+    }
+}
+
 /// Messages that Raft may be ahead of the reader.
 const APPLY_QUEUE: usize = 256;
 
@@ -208,21 +228,53 @@ impl<M: StateMachine> Rsm<M> {
     #[track_caller]
     pub fn read<R>(&self, patience: Duration, look: impl FnOnce(&M) -> R) -> Result<R, ReadError> {
         let index = self.shared.raft.read_index(patience)?;
-        let reached = {
-            let mut pending = self.shared.pending.lock();
-            if pending.is_closed() {
-                return Err(ReadError::ShutDown);
-            }
-            pending.wait_for(index)
-        };
-        if let Some(reached) = reached {
-            Mark::ReadWaitsForMachine.reach();
-            reached.recv_timeout(patience).map_err(|error| match error {
-                RecvTimeoutError::Timeout => ReadError::TimedOut,
-                RecvTimeoutError::Disconnected => ReadError::ShutDown,
-            })?;
+        let (reader, reached) = oneshot::channel();
+        self.shared.when_executed(index, move |outcome| {
+            let _ = reader.send(outcome); // it may have lost patience
+        });
+        match reached.recv_timeout(patience) {
+            Ok(outcome) => outcome.map(|()| self.with_machine(look)),
+            Err(RecvTimeoutError::Timeout) => Err(ReadError::TimedOut),
+            Err(RecvTimeoutError::Disconnected) => Err(ReadError::ShutDown),
         }
-        Ok(self.with_machine(look))
+    }
+
+    /// The same without waiting: once the machine can be looked at, or the read has failed, `then` is called with what is `carried` to
+    /// it and what `look` has seen. For a server with many reads at once, none of which then needs a task that waits.
+    ///
+    /// The call is made by whichever task finds out. It holds no lock then, but others may depend on it: `then` should not block.
+    /// `patience` is for the confirmation, and is looked after with each of Raft's heartbeats. If this server crashes, or is dropped,
+    /// `then` is dropped, not called.
+    ///
+    /// # Errors
+    /// What can be refused at once, is, as in [`read`](Rsm::read): with `carried` given back and without a call of `then`.
+    pub fn read_then<T: Send + 'static, R>(
+        &self,
+        patience: Duration,
+        carried: T,
+        look: impl FnOnce(&M) -> R + Send + 'static,
+        then: impl FnOnce(T, Result<R, ReadError>) + Send + 'static,
+    ) -> Result<(), (ReadError, T)> {
+        // What waits in Raft must not keep alive what owns Raft.
+        let weak = Arc::downgrade(&self.shared);
+        let confirmed = move |carried, confirmed: Result<raft::Index, raft::ReadError>| {
+            let index = match confirmed {
+                Ok(index) => index,
+                Err(error) => return then(carried, Err(error.into())),
+            };
+            let Some(shared) = weak.upgrade() else { return };
+            shared.when_executed(index, move |outcome| match (outcome, weak.upgrade()) {
+                (Ok(()), Some(shared)) => {
+                    let seen = look(&shared.machine.lock());
+                    then(carried, Ok(seen));
+                }
+                (outcome, _) => then(carried, Err(outcome.err().unwrap_or(ReadError::ShutDown))),
+            });
+        };
+        self.shared
+            .raft
+            .read_index_then(patience, carried, confirmed)
+            .map_err(|(error, carried)| (error.into(), carried))
     }
 
     /// The Raft instance below.

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use labrt::oneshot;
 use raft::{Index, Term};
 
-use crate::error::SubmitError;
+use crate::error::{ReadError, SubmitError};
 use crate::marks::Mark;
 use crate::operation::OperationId;
 
@@ -17,9 +17,27 @@ pub(crate) struct Pending<R> {
     /// The last index that was executed, or covered by a snapshot. Never falls.
     applied: Index,
     /// Those who wait until an index is executed.
-    readers: BTreeMap<Index, Vec<oneshot::Sender<()>>>,
+    readers: BTreeMap<Index, Vec<Reader>>,
     /// Set for good when the server goes down.
     closed: bool,
+}
+
+/// Is called once what it must see is executed, or this server was shut down.
+type Reader = Box<dyn FnOnce(Result<(), ReadError>) + Send>;
+
+/// Readers whose wait is over. They look at the machine, so they are called once the lock is free.
+#[must_use = "readers that nobody calls wait in vain"]
+pub(crate) struct Ready {
+    readers: Vec<Reader>,
+    outcome: Result<(), ReadError>,
+}
+
+impl Ready {
+    pub(crate) fn call(self) {
+        for reader in self.readers {
+            reader(self.outcome);
+        }
+    }
 }
 
 struct Waiter<R> {
@@ -66,8 +84,7 @@ impl<R> Pending<R> {
     }
 
     /// The operation `id` was executed at `index`, with this reply: ends the wait at that index, one way or the other.
-    pub(crate) fn executed(&mut self, index: Index, id: OperationId, reply: R) {
-        self.reached(index);
+    pub(crate) fn executed(&mut self, index: Index, id: OperationId, reply: R) -> Ready {
         if let Some(waiter) = self.waiters.remove(&index) {
             let mine = waiter.id == id;
             if !mine {
@@ -75,6 +92,7 @@ impl<R> Pending<R> {
             }
             waiter.end(if mine { Ok(reply) } else { Err(SubmitError::WrongLeader) });
         }
+        self.reached(index)
     }
 
     /// The caller of this operation has stopped waiting. By now the place may be empty, or taken by another waiter, who stays.
@@ -85,8 +103,7 @@ impl<R> Pending<R> {
     }
 
     /// A snapshot covers everything up to `index`: what was executed there will not be told.
-    pub(crate) fn covered(&mut self, index: Index) {
-        self.reached(index);
+    pub(crate) fn covered(&mut self, index: Index) -> Ready {
         if !self.waiters.is_empty() {
             Mark::SnapshotWhileWaiting.reach();
         }
@@ -95,27 +112,32 @@ impl<R> Pending<R> {
             Mark::WaiterCovered.reach();
             waiter.end(Err(SubmitError::WrongLeader));
         }
+        self.reached(index)
     }
 
-    fn reached(&mut self, index: Index) {
+    fn reached(&mut self, index: Index) -> Ready {
         self.applied = self.applied.max(index);
+        let mut readers = Vec::new();
         while let Some(first) = self.readers.first_entry()
             && *first.key() <= self.applied
         {
-            for reader in first.remove() {
-                let _ = reader.send(()); // a reader may have lost patience
-            }
+            readers.extend(first.remove());
         }
+        Ready { readers, outcome: Ok(()) }
     }
 
-    /// Something to wait for until `index` is executed; `None` if it is.
-    pub(crate) fn wait_for(&mut self, index: Index) -> Option<oneshot::Receiver<()>> {
-        if index <= self.applied {
-            return None;
-        }
-        let (reader, reached) = oneshot::channel();
-        self.readers.entry(index).or_default().push(reader);
-        Some(reached)
+    pub(crate) fn has_executed(&self, index: Index) -> bool {
+        index <= self.applied
+    }
+
+    /// Has `reader` called once `index` is executed.
+    pub(crate) fn call_at(
+        &mut self,
+        index: Index,
+        reader: impl FnOnce(Result<(), ReadError>) + Send + 'static,
+    ) {
+        Mark::ReadWaitsForMachine.reach();
+        self.readers.entry(index).or_default().push(Box::new(reader));
     }
 
     /// This server has learned of `term`: whatever was proposed before it may have been overwritten.
@@ -127,13 +149,14 @@ impl<R> Pending<R> {
     }
 
     /// The server goes down.
-    pub(crate) fn close(&mut self) {
+    pub(crate) fn close(&mut self) -> Ready {
         self.closed = true;
-        self.readers.clear();
         for (_, waiter) in std::mem::take(&mut self.waiters) {
             Mark::ShutDownWhileWaiting.reach();
             waiter.end(Err(SubmitError::ShutDown));
         }
+        let readers = std::mem::take(&mut self.readers).into_values().flatten().collect();
+        Ready { readers, outcome: Err(ReadError::ShutDown) }
     }
 }
 
@@ -153,7 +176,7 @@ mod tests {
         let second = pending.add(index, term.next(), next);
         assert_eq!(first.recv(), Ok(Err(SubmitError::WrongLeader)), "its place was taken");
         pending.give_up(index, mine);
-        pending.executed(index, next, "reply");
+        pending.executed(index, next, "reply").call();
         assert_eq!(second.recv(), Ok(Ok("reply")));
     }
 
@@ -164,7 +187,7 @@ mod tests {
         let (mine, foreign) = (ids.next(), ids.next());
         let mut pending = Pending::new();
         let waiting = pending.add(Index::new(5), Term::new(1), mine);
-        pending.executed(Index::new(5), foreign, "reply");
+        pending.executed(Index::new(5), foreign, "reply").call();
         assert_eq!(waiting.recv(), Ok(Err(SubmitError::WrongLeader)));
     }
 }

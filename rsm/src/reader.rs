@@ -29,7 +29,8 @@ pub(crate) fn run<M: StateMachine>(
                     let mut machine = shared.machine.lock();
                     (machine.do_op(operation.request), machine.take_freed_bytes())
                 };
-                shared.pending.lock().executed(index, operation.id, reply);
+                let ready = shared.pending.lock().executed(index, operation.id, reply);
+                ready.call();
                 compaction.executed(command.len(), freed);
                 if compaction.is_due(|| shared.raft.persist_bytes()) {
                     let snapshot = shared.machine.lock().snapshot_pieces();
@@ -39,16 +40,18 @@ pub(crate) fn run<M: StateMachine>(
                 }
             }
             ApplyMsg::Snapshot { index, data, .. } => {
-                if let Err(problem) = shared.machine.lock().restore(&data.whole()) {
+                if let Err(problem) = shared.machine.lock().restore(&data) {
                     error!(target: "rsm", "snapshot up to {index}: {problem}");
                     break;
                 }
-                shared.pending.lock().covered(index);
+                let ready = shared.pending.lock().covered(index);
+                ready.call();
                 compaction.done();
             }
         }
     }
     // Either Raft was killed, or this server cannot follow the log any further and must not pretend to.
     shared.raft.kill();
-    shared.pending.lock().close();
+    let ready = shared.pending.lock().close();
+    ready.call();
 }

@@ -2,6 +2,7 @@
 
 use kvapi::Error;
 use labrpc::{Method, Service};
+use rsm::SubmitError;
 
 use super::machine::{Machine, Reply, Request};
 use super::messages::{
@@ -67,22 +68,16 @@ impl Replica<Machine> {
 
     /// The service to register under the server's name. Raft's own ([`raft::Raft::service`]) must be registered too.
     pub fn service(&self) -> Service {
-        let (on_get, on_write, on_time) = (self.clone(), self.clone(), self.clone());
-        Service::new(Get::SERVICE)
-            .method::<Get>(move |args| on_get.get(args))
+        let (on_write, on_time) = (self.clone(), self.clone());
+        let service = Service::new(Get::SERVICE)
             .method::<PutAppend>(move |args| on_write.write(args))
-            .method::<Time>(move |TimeArgs {}| on_time.time())
-    }
-
-    fn get(&self, args: GetArgs) -> GetReply {
-        let GetArgs { key } = &args;
-        let reply = self
-            .read(|machine| Reply::Value(machine.get(key)), || Request::Get { key: key.clone() });
-        let outcome = match reply {
-            Ok(Reply::Value(value)) => value.map(|value| value.to_text()).ok_or(Error::NoKey),
-            Ok(Reply::Write(_)) | Err(_) => Err(Error::WrongLeader),
-        };
-        GetReply { outcome }
+            .method::<Time>(move |TimeArgs {}| on_time.time());
+        self.with_read::<Get>(
+            service,
+            |GetArgs { key }| Request::Get { key },
+            |machine, GetArgs { key }| Reply::Value(machine.get(key)),
+            get_reply,
+        )
     }
 
     fn write(&self, args: PutAppendArgs) -> PutAppendReply {
@@ -102,4 +97,12 @@ impl Replica<Machine> {
         };
         TimeReply { outcome }
     }
+}
+
+fn get_reply(outcome: Result<Reply, SubmitError>) -> GetReply {
+    let outcome = match outcome {
+        Ok(Reply::Value(value)) => value.map(|value| value.to_text()).ok_or(Error::NoKey),
+        Ok(Reply::Write(_)) | Err(_) => Err(Error::WrongLeader),
+    };
+    GetReply { outcome }
 }

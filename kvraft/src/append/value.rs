@@ -1,9 +1,9 @@
 //! A value that grows at its end.
 
 use std::fmt;
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 
-use labrt::{Part, Piece, Pieces};
+use labrt::Piece;
 
 /// A string that is cheap to extend and cheap to keep old versions of, as snapshots do: all but its end is in pieces that never
 /// change again and that all versions share.
@@ -16,9 +16,6 @@ use labrt::{Part, Piece, Pieces};
 #[derive(Clone, Default)]
 pub struct Value {
     fixed: Vec<Arc<Piece>>,
-    fixed_len: usize,
-    /// The fixed pieces as one, since somebody asked for them.
-    shared: OnceLock<Pieces>,
     loose: String,
 }
 
@@ -39,17 +36,13 @@ impl Value {
         self.len() == 0
     }
 
-    /// Extends it. Says whether its fixed pieces are others now.
-    pub fn push_str(&mut self, end: &str) -> bool {
+    /// Extends it.
+    pub fn push_str(&mut self, end: &str) {
         self.loose.push_str(end);
-        let fix = self.loose.len() >= FIX_AT;
-        if fix {
-            self.fixed_len += self.loose.len();
+        if self.loose.len() >= FIX_AT {
             self.fixed.push(Arc::new(Piece::from(std::mem::take(&mut self.loose).into_bytes())));
             self.join_pieces();
-            self.shared = OnceLock::new();
         }
-        fix
     }
 
     fn join_pieces(&mut self) {
@@ -63,13 +56,12 @@ impl Value {
     }
 
     pub(super) fn fixed_len(&self) -> usize {
-        self.fixed_len
+        self.fixed.iter().map(|piece| piece.len()).sum()
     }
 
     /// The pieces that never change.
-    pub(super) fn fixed(&self) -> &Pieces {
-        self.shared
-            .get_or_init(|| self.fixed.iter().cloned().map(Part::Piece).collect::<Vec<_>>().into())
+    pub(super) fn fixed(&self) -> &[Arc<Piece>] {
+        &self.fixed
     }
 
     /// What comes after them.
@@ -88,7 +80,7 @@ impl Value {
 
 impl From<String> for Value {
     fn from(value: String) -> Value {
-        let mut result = Value { loose: value, ..Value::default() };
+        let mut result = Value { fixed: Vec::new(), loose: value };
         result.push_str("");
         result
     }
@@ -132,8 +124,7 @@ mod tests {
         }
         assert_eq!(value, *expected);
         assert_eq!(value.len(), expected.len());
-        assert!(value.fixed.len() <= 8, "{} pieces", value.fixed.len());
-        assert_eq!(*value.fixed().whole(), expected.as_bytes()[..value.fixed_len()]);
+        assert!(value.fixed().len() <= 8, "{} pieces", value.fixed().len());
         assert!(value.loose().len() < FIX_AT);
         for (version, expected) in versions {
             assert_eq!(version, *expected, "an old version stays what it was");
@@ -148,6 +139,6 @@ mod tests {
         let mut value = Value::from("a".repeat(100 * FIX_AT));
         let before = value.clone();
         value.push_str("b");
-        assert!(Arc::ptr_eq(&before.fixed[0], &value.fixed[0]));
+        assert!(Arc::ptr_eq(&before.fixed()[0], &value.fixed()[0]));
     }
 }

@@ -2,6 +2,7 @@
 
 use kvapi::{Error, GetArgs, GetReply, PutArgs, PutReply};
 use labrpc::{Method, Service};
+use rsm::SubmitError;
 
 use super::machine::{Machine, Reply, Request};
 use crate::marks::Mark;
@@ -25,21 +26,14 @@ impl Replica<Machine> {
 
     /// The service to register under the server's name. Raft's own ([`raft::Raft::service`]) must be registered too.
     pub fn service(&self) -> Service {
-        let (on_get, on_put) = (self.clone(), self.clone());
-        Service::new(Get::SERVICE)
-            .method::<Get>(move |args| on_get.get(args))
-            .method::<Put>(move |args| on_put.put(args))
-    }
-
-    fn get(&self, args: GetArgs) -> GetReply {
-        let GetArgs { key } = &args;
-        let reply =
-            self.read(|machine| Reply::Get(machine.get(key)), || Request::Get { key: key.clone() });
-        let outcome = match reply {
-            Ok(Reply::Get(outcome)) => outcome,
-            Ok(Reply::Put(_)) | Err(_) => Err(Error::WrongLeader),
-        };
-        GetReply { outcome }
+        let on_put = self.clone();
+        let service = Service::new(Get::SERVICE).method::<Put>(move |args| on_put.put(args));
+        self.with_read::<Get>(
+            service,
+            |GetArgs { key }| Request::Get { key },
+            |machine, GetArgs { key }| Reply::Get(machine.get(key)),
+            get_reply,
+        )
     }
 
     fn put(&self, args: PutArgs) -> PutReply {
@@ -50,4 +44,12 @@ impl Replica<Machine> {
         };
         PutReply { outcome }
     }
+}
+
+fn get_reply(outcome: Result<Reply, SubmitError>) -> GetReply {
+    let outcome = match outcome {
+        Ok(Reply::Get(outcome)) => outcome,
+        Ok(Reply::Put(_)) | Err(_) => Err(Error::WrongLeader),
+    };
+    GetReply { outcome }
 }

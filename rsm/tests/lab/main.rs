@@ -4,6 +4,7 @@ mod counter;
 mod freed;
 mod harness;
 mod patience;
+mod reads;
 mod restart_4a;
 mod snapshot_4c;
 mod submit_4a;
