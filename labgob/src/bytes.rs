@@ -19,6 +19,9 @@ use crate::error::Stop;
 /// are checked against the input before anything is allocated.
 const CONFIG: Configuration = config::standard();
 
+/// Unsigned integers below this are a single byte, and most are below it. Those are not worth a call into bincode.
+const SINGLE_BYTE_END: u8 = 251;
+
 /// A primitive value that bincode can write and read.
 pub(crate) trait Primitive: Encode + Decode<()> {}
 impl<T: Encode + Decode<()>> Primitive for T {}
@@ -40,9 +43,19 @@ impl<'a> Sink<'a> {
             .expect("appending a primitive to a vector does not fail");
     }
 
+    /// An unsigned integer of more than eight bits.
+    #[inline]
+    pub(crate) fn put_unsigned(&mut self, value: u64) {
+        if value < u64::from(SINGLE_BYTE_END) {
+            self.out.push(value as u8);
+        } else {
+            self.put(value);
+        }
+    }
+
     #[inline]
     pub(crate) fn put_slice(&mut self, bytes: &[u8]) {
-        self.put(bytes.len() as u64);
+        self.put_unsigned(bytes.len() as u64);
         self.out.extend_from_slice(bytes);
     }
 }
@@ -82,6 +95,18 @@ impl<'de> Source<'de> {
     #[inline]
     pub(crate) fn take<T: Primitive>(&mut self) -> Result<T, Stop> {
         T::decode(&mut DecoderImpl::new(self, CONFIG, ())).map_err(flaw)
+    }
+
+    /// An unsigned integer of more than eight bits.
+    #[inline]
+    pub(crate) fn take_unsigned<T: Primitive + From<u8>>(&mut self) -> Result<T, Stop> {
+        match self.bytes.get(self.at) {
+            Some(&byte) if byte < SINGLE_BYTE_END => {
+                self.at += 1;
+                Ok(T::from(byte))
+            }
+            _ => self.take(),
+        }
     }
 
     /// The next `count` bytes.
@@ -133,8 +158,13 @@ fn flaw(error: DecodeError) -> Stop {
 }
 
 /// A length as it stands before a value's body: the bytes, and how many of them count.
+#[inline]
 pub(crate) fn length_prefix(length: usize) -> ([u8; 9], usize) {
     let mut prefix = [0; 9];
+    if length < usize::from(SINGLE_BYTE_END) {
+        prefix[0] = length as u8;
+        return (prefix, 1);
+    }
     let width = bincode::encode_into_slice(length as u64, &mut prefix, CONFIG)
         .expect("an integer takes at most nine bytes");
     (prefix, width)

@@ -113,7 +113,7 @@ impl<'a> Decoder<'a> {
     /// Start and end of the body whose length stands at `start`.
     fn frame(&self, start: usize) -> Result<(usize, usize), Error> {
         let mut source = Source::new(self.input, start);
-        let length = match source.take::<u64>() {
+        let length = match source.take_unsigned::<u64>() {
             Ok(length) => length,
             Err(stop) => {
                 return Err(match stop.into_cause() {

@@ -69,7 +69,7 @@ impl<'de> Reading<'de> {
 
     #[inline]
     fn take_slice(&mut self) -> Result<&'de [u8], Stop> {
-        let length = self.source.take()?;
+        let length = self.source.take_unsigned()?;
         let slice = self.source.take_bytes(length)?;
         self.charge(slice.len())?;
         Ok(slice)
@@ -84,11 +84,11 @@ impl<'de> Reading<'de> {
 }
 
 macro_rules! primitives {
-    ($($method:ident $visit:ident),* $(,)?) => {
+    ($take:ident: $($method:ident $visit:ident),* $(,)?) => {
         $(
             #[inline]
             fn $method<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Stop> {
-                visitor.$visit(self.source.take()?)
+                visitor.$visit(self.source.$take()?)
             }
         )*
     };
@@ -98,9 +98,14 @@ impl<'de> Deserializer<'de> for &mut Reading<'de> {
     type Error = Stop;
 
     primitives! {
+        take_unsigned:
+        deserialize_u16 visit_u16, deserialize_u32 visit_u32, deserialize_u64 visit_u64,
+    }
+
+    primitives! {
+        take:
         deserialize_bool visit_bool, deserialize_char visit_char, deserialize_f32 visit_f32,
-        deserialize_f64 visit_f64, deserialize_u8 visit_u8, deserialize_u16 visit_u16,
-        deserialize_u32 visit_u32, deserialize_u64 visit_u64, deserialize_u128 visit_u128,
+        deserialize_f64 visit_f64, deserialize_u8 visit_u8, deserialize_u128 visit_u128,
         deserialize_i8 visit_i8, deserialize_i16 visit_i16, deserialize_i32 visit_i32,
         deserialize_i64 visit_i64, deserialize_i128 visit_i128,
     }
@@ -162,7 +167,7 @@ impl<'de> Deserializer<'de> for &mut Reading<'de> {
 
     #[inline]
     fn deserialize_seq<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Stop> {
-        let left = self.source.take()?;
+        let left = self.source.take_unsigned()?;
         self.inside(size_of::<V::Value>(), |reading| visitor.visit_seq(Counted { reading, left }))
     }
 
@@ -187,7 +192,7 @@ impl<'de> Deserializer<'de> for &mut Reading<'de> {
 
     #[inline]
     fn deserialize_map<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Stop> {
-        let left = self.source.take()?;
+        let left = self.source.take_unsigned()?;
         self.inside(size_of::<V::Value>(), |reading| visitor.visit_map(Counted { reading, left }))
     }
 
@@ -330,7 +335,7 @@ impl<'de> EnumAccess<'de> for Choice<'_, 'de> {
 
     #[inline]
     fn variant_seed<S: DeserializeSeed<'de>>(self, seed: S) -> Result<(S::Value, Self), Stop> {
-        let index: u32 = self.reading.source.take()?;
+        let index: u32 = self.reading.source.take_unsigned()?;
         let index: U32Deserializer<Stop> = index.into_deserializer();
         Ok((seed.deserialize(index)?, self))
     }

@@ -50,7 +50,7 @@ impl<'a> Writing<'a> {
     #[inline]
     fn counted_parts<'w>(&'w mut self, count: Option<usize>) -> Result<Parts<'w, 'a>, Stop> {
         let count = count.ok_or_else(|| Stop::unsupported(UNKNOWN_LENGTH))?;
-        self.sink.put(count as u64);
+        self.sink.put_unsigned(count as u64);
         self.parts(count)
     }
 }
@@ -61,6 +61,18 @@ macro_rules! primitives {
             #[inline]
             fn $method(self, value: $type) -> Result<(), Stop> {
                 self.sink.put(value);
+                Ok(())
+            }
+        )*
+    };
+}
+
+macro_rules! unsigned {
+    ($($method:ident $type:ty),* $(,)?) => {
+        $(
+            #[inline]
+            fn $method(self, value: $type) -> Result<(), Stop> {
+                self.sink.put_unsigned(u64::from(value));
                 Ok(())
             }
         )*
@@ -80,10 +92,11 @@ impl<'w, 'a> Serializer for &'w mut Writing<'a> {
 
     primitives! {
         serialize_bool bool, serialize_char char, serialize_f32 f32, serialize_f64 f64,
-        serialize_u8 u8, serialize_u16 u16, serialize_u32 u32, serialize_u64 u64,
-        serialize_u128 u128, serialize_i8 i8, serialize_i16 i16, serialize_i32 i32,
-        serialize_i64 i64, serialize_i128 i128,
+        serialize_u8 u8, serialize_u128 u128, serialize_i8 i8, serialize_i16 i16,
+        serialize_i32 i32, serialize_i64 i64, serialize_i128 i128,
     }
+
+    unsigned! { serialize_u16 u16, serialize_u32 u32, serialize_u64 u64 }
 
     #[inline]
     fn serialize_str(self, value: &str) -> Result<(), Stop> {
@@ -126,7 +139,7 @@ impl<'w, 'a> Serializer for &'w mut Writing<'a> {
         index: u32,
         _variant: &'static str,
     ) -> Result<(), Stop> {
-        self.sink.put(index);
+        self.sink.put_unsigned(u64::from(index));
         self.inside(&())
     }
 
@@ -147,7 +160,7 @@ impl<'w, 'a> Serializer for &'w mut Writing<'a> {
         _variant: &'static str,
         value: &T,
     ) -> Result<(), Stop> {
-        self.sink.put(index);
+        self.sink.put_unsigned(u64::from(index));
         self.inside(value)
     }
 
@@ -178,7 +191,7 @@ impl<'w, 'a> Serializer for &'w mut Writing<'a> {
         _variant: &'static str,
         count: usize,
     ) -> Result<Parts<'w, 'a>, Stop> {
-        self.sink.put(index);
+        self.sink.put_unsigned(u64::from(index));
         self.parts(count)
     }
 
@@ -200,7 +213,7 @@ impl<'w, 'a> Serializer for &'w mut Writing<'a> {
         _variant: &'static str,
         count: usize,
     ) -> Result<Parts<'w, 'a>, Stop> {
-        self.sink.put(index);
+        self.sink.put_unsigned(u64::from(index));
         self.parts(count)
     }
 

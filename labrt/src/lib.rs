@@ -79,7 +79,7 @@ mod timers;
 
 pub use disk::{Left, Persister, StoredSnapshot, Write};
 pub use node::{CrashError, Node};
-pub use pieces::{Piece, Pieces};
+pub use pieces::{Part, Piece, Pieces};
 pub use rng::{Rng, random_bool, random_range, random_u64, rng};
 pub use sync::{Condvar, Mutex, MutexGuard};
 pub use task::{JoinError, JoinHandle, spawn, spawn_named, yield_now};

@@ -11,8 +11,22 @@ use std::sync::{Arc, OnceLock};
 /// How it is cut is not part of its value.
 #[derive(Clone)]
 pub struct Pieces {
-    pieces: Arc<[Arc<Piece>]>,
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    parts: Vec<Part>,
     len: usize,
+    noted: OnceLock<u64>,
+}
+
+/// What [`Pieces`] are made of.
+#[derive(Clone)]
+pub enum Part {
+    /// Bytes.
+    Piece(Arc<Piece>),
+    /// Others that are shared as a whole.
+    Pieces(Pieces),
 }
 
 /// Bytes that never change, and a number that somebody may note with them.
@@ -47,28 +61,43 @@ impl Deref for Piece {
 impl Pieces {
     /// How many bytes there are.
     pub fn len(&self) -> usize {
-        self.len
+        self.inner.len
     }
 
     /// Whether there are none.
     pub fn is_empty(&self) -> bool {
-        self.len == 0
+        self.len() == 0
     }
 
-    /// The pieces, one after the other.
-    pub fn iter(&self) -> impl Iterator<Item = &Piece> {
-        self.pieces.iter().map(|piece| &**piece)
+    /// The parts, one after the other.
+    pub fn parts(&self) -> &[Part] {
+        &self.inner.parts
+    }
+
+    /// As [`Piece::note`], for all of them: the same kind of number.
+    pub fn note(&self, of: impl FnOnce(&[Part]) -> u64) -> u64 {
+        *self.inner.noted.get_or_init(|| of(&self.inner.parts))
     }
 
     /// All of it in one piece, copied if it has several.
     pub fn whole(&self) -> Cow<'_, [u8]> {
-        match &*self.pieces {
+        match self.parts() {
             [] => Cow::Borrowed(&[]),
-            [piece] => Cow::Borrowed(piece),
-            pieces => {
-                let mut whole = Vec::with_capacity(self.len);
-                pieces.iter().for_each(|piece| whole.extend_from_slice(piece));
+            [Part::Piece(piece)] => Cow::Borrowed(piece),
+            [Part::Pieces(pieces)] => pieces.whole(),
+            _ => {
+                let mut whole = Vec::with_capacity(self.len());
+                self.copy_to(&mut whole);
                 Cow::Owned(whole)
+            }
+        }
+    }
+
+    fn copy_to(&self, whole: &mut Vec<u8>) {
+        for part in self.parts() {
+            match part {
+                Part::Piece(piece) => whole.extend_from_slice(piece),
+                Part::Pieces(pieces) => pieces.copy_to(whole),
             }
         }
     }
@@ -76,23 +105,38 @@ impl Pieces {
 
 impl Default for Pieces {
     fn default() -> Pieces {
-        Pieces { pieces: Arc::new([]), len: 0 }
+        Vec::<Part>::new().into()
     }
 }
 
-impl From<Vec<Arc<Piece>>> for Pieces {
+impl From<Vec<Part>> for Pieces {
     /// Copies no bytes.
-    fn from(pieces: Vec<Arc<Piece>>) -> Pieces {
-        let len = pieces.iter().map(|piece| piece.len()).sum();
-        Pieces { pieces: pieces.into(), len }
+    fn from(parts: Vec<Part>) -> Pieces {
+        let len = parts.iter().map(Part::len).sum();
+        Pieces { inner: Arc::new(Inner { parts, len, noted: OnceLock::new() }) }
+    }
+}
+
+impl Part {
+    fn len(&self) -> usize {
+        match self {
+            Part::Piece(piece) => piece.len(),
+            Part::Pieces(pieces) => pieces.len(),
+        }
+    }
+}
+
+impl From<Vec<u8>> for Part {
+    /// One piece; copies no bytes.
+    fn from(bytes: Vec<u8>) -> Part {
+        Part::Piece(Arc::new(bytes.into()))
     }
 }
 
 impl From<Vec<u8>> for Pieces {
     /// One piece; copies no bytes.
     fn from(whole: Vec<u8>) -> Pieces {
-        let len = whole.len();
-        Pieces { pieces: Arc::new([Arc::new(whole.into())]), len }
+        vec![Part::from(whole)].into()
     }
 }
 
@@ -110,8 +154,8 @@ impl From<Arc<[u8]>> for Pieces {
 
 impl PartialEq for Pieces {
     fn eq(&self, other: &Pieces) -> bool {
-        self.len == other.len
-            && (Arc::ptr_eq(&self.pieces, &other.pieces) || self.whole() == other.whole())
+        self.len() == other.len()
+            && (Arc::ptr_eq(&self.inner, &other.inner) || self.whole() == other.whole())
     }
 }
 
@@ -119,7 +163,7 @@ impl Eq for Pieces {}
 
 impl fmt::Debug for Pieces {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Pieces({} bytes in {})", self.len, self.pieces.len())
+        write!(f, "Pieces({} bytes in {})", self.len(), self.parts().len())
     }
 }
 
@@ -129,15 +173,23 @@ mod tests {
 
     #[test]
     fn the_cuts_are_not_part_of_the_value() {
-        let piece = |bytes: &[u8]| Arc::new(Piece::from(bytes.to_vec()));
-        let cut = Pieces::from(vec![piece(b"ab"), piece(b""), piece(b"c")]);
-        let whole = Pieces::from(b"abc".to_vec());
+        let piece = |bytes: &[u8]| Part::from(bytes.to_vec());
+        let inner = Pieces::from(vec![piece(b"b"), piece(b""), piece(b"c")]);
+        let cut = Pieces::from(vec![piece(b"a"), Part::Pieces(inner.clone()), piece(b"d")]);
+        let whole = Pieces::from(b"abcd".to_vec());
         assert_eq!(cut, whole);
-        assert_eq!(cut.len(), 3);
-        assert_eq!(*cut.whole(), *b"abc");
-        assert_eq!(cut.iter().flat_map(|piece| piece.to_vec()).collect::<Vec<_>>(), b"abc");
-        assert_ne!(cut, Pieces::from(b"abd".to_vec()));
+        assert_eq!(cut.len(), 4);
+        assert_eq!(*cut.whole(), *b"abcd");
+        assert_eq!(*Pieces::from(vec![Part::Pieces(inner)]).whole(), *b"bc");
+        assert_ne!(cut, Pieces::from(b"abce".to_vec()));
         assert_ne!(cut, Pieces::default());
         assert!(Pieces::default().is_empty() && Pieces::default().whole().is_empty());
+    }
+
+    #[test]
+    fn a_number_is_worked_out_once() {
+        let pieces = Pieces::from(b"abc".to_vec());
+        assert_eq!(pieces.note(|parts| parts.len() as u64), 1);
+        assert_eq!(pieces.clone().note(|_| unreachable!("it is known")), 1);
     }
 }

@@ -45,8 +45,14 @@ impl<A: Ord, T> Timers<A, T> {
     pub(crate) fn add(&mut self, at: A, target: T) -> u64 {
         let order = self.added;
         self.added += 1;
-        self.heap.push(Timer { at, order, target });
+        self.add_as(order, at, target);
         order
+    }
+
+    /// Adds one whose number was given by somebody else, who has several lists of timers.
+    #[inline]
+    pub(crate) fn add_as(&mut self, order: u64, at: A, target: T) {
+        self.heap.push(Timer { at, order, target });
     }
 
     /// The one that is due first.

@@ -1,8 +1,6 @@
 //! What Raft hands to the service above it.
 
-use std::sync::Arc;
-
-use crate::types::{Command, Index, Snapshot, Term};
+use crate::types::{Command, Index, Pieces, Snapshot, Term};
 
 /// One message on the apply channel. Commands come once each and in index order; a snapshot
 /// replaces everything up to its index, and the next command is the one after it (§7).
@@ -24,7 +22,7 @@ pub enum ApplyMsg {
         /// The term of the entry there.
         term: Term,
         /// The service's own bytes, as some server's service handed them to Raft.
-        data: Arc<[u8]>,
+        data: Pieces,
     },
 }
 
@@ -42,7 +40,7 @@ impl From<Snapshot> for ApplyMsg {
         ApplyMsg::Snapshot {
             index: snapshot.last.index,
             term: snapshot.last.term,
-            data: snapshot.data.whole().into(),
+            data: snapshot.data,
         }
     }
 }

@@ -19,7 +19,6 @@
 //! code it watches but what that code says.
 
 use std::collections::{BTreeMap, VecDeque};
-use std::hash::{DefaultHasher, Hasher};
 
 use labrt::Persister;
 use parking_lot::Mutex;
@@ -94,24 +93,25 @@ struct Group {
 
 #[derive(Default)]
 struct Slot {
-    /// The entries seen at this index: nearly always one.
-    variants: Vec<Variant>,
+    /// The entry seen at this index.
+    seen: Option<Variant>,
+    /// Others seen there: nearly always none.
+    others: Vec<Variant>,
     committed: Option<Term>,
 }
 
 struct Variant {
     term: Term,
     before: Term,
-    command: u64,
+    command: u32,
 }
 
 /// Indexes of which the books are kept; older ones are forgotten.
 const KEPT: usize = 20_000;
 
-fn fingerprint(entry: &Entry) -> u64 {
-    let mut hasher = DefaultHasher::new();
-    hasher.write(&entry.command);
-    hasher.finish()
+/// Every entry is looked at on every server: this has to be quick.
+fn fingerprint(entry: &Entry) -> u32 {
+    crc32fast::hash(&entry.command)
 }
 
 fn shown(what: Option<impl std::fmt::Display>) -> String {
@@ -372,8 +372,10 @@ impl Group {
         let before = node.term_at(index.prev()).unwrap_or_default();
         let Some(slot) = self.slot(index) else { return };
         let command = fingerprint(entry);
-        match slot.variants.iter().find(|variant| variant.term == entry.term) {
-            None => slot.variants.push(Variant { term: entry.term, before, command }),
+        let fresh = Variant { term: entry.term, before, command };
+        match slot.seen.iter().chain(&slot.others).find(|known| known.term == entry.term) {
+            None if slot.seen.is_none() => slot.seen = Some(fresh),
+            None => slot.others.push(fresh),
             Some(known) if known.before == before && known.command == command => {}
             Some(known) => {
                 let detail = format!(

@@ -40,7 +40,7 @@ pub(crate) fn run<M: StateMachine>(
                 }
             }
             ApplyMsg::Snapshot { index, data, .. } => {
-                if let Err(problem) = shared.machine.lock().restore(&data) {
+                if let Err(problem) = shared.machine.lock().restore(&data.whole()) {
                     error!(target: "rsm", "snapshot up to {index}: {problem}");
                     break;
                 }

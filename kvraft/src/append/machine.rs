@@ -1,9 +1,9 @@
 //! The replicated state: values and sessions, behind the interface of `rsm`.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
-use labrt::{Piece, Pieces};
+use labrt::{Part, Pieces};
 use rsm::{RestoreError, StateMachine};
 use serde::{Deserialize, Serialize};
 
@@ -37,17 +37,19 @@ pub enum Reply {
 #[derive(Debug, Default)]
 pub struct Machine {
     /// Shared with the replies of Gets.
-    values: BTreeMap<String, Arc<Value>>,
+    values: BTreeMap<Arc<str>, Arc<Value>>,
+    /// The fixed pieces of all values, since a snapshot asked for them. Most writes change none.
+    fixed: OnceLock<Pieces>,
     sessions: Sessions,
 }
 
 /// What a snapshot says of a value: its key, the length of its fixed pieces, the length of its loose end.
-type Lengths = (String, u64, u64);
+type Lengths = (Arc<str>, u64, u64);
 
 impl Machine {
     /// No keys, and these sessions.
     pub fn new(sessions: Sessions) -> Machine {
-        Machine { values: BTreeMap::new(), sessions }
+        Machine { sessions, ..Machine::default() }
     }
 
     /// A key's value, if it has one.
@@ -75,14 +77,31 @@ impl Machine {
         }
         match change {
             Change::Put(value) => {
-                self.values.insert(key, Arc::new(Value::from(value)));
+                self.values.insert(key.into(), Arc::new(Value::from(value)));
+                self.fixed = OnceLock::new();
             }
             Change::Append(end) => {
-                // One that is being read is copied, but its fixed pieces are not.
-                Arc::make_mut(self.values.entry(key).or_default()).push_str(&end);
+                let fixed = match self.values.get_mut(key.as_str()) {
+                    // One that is being read is copied, but its fixed pieces are not.
+                    Some(value) => Arc::make_mut(value).push_str(&end),
+                    None => {
+                        self.values.insert(key.into(), Arc::new(Value::from(end)));
+                        true
+                    }
+                };
+                if fixed {
+                    self.fixed = OnceLock::new();
+                }
             }
         }
         Ok(())
+    }
+
+    fn fixed(&self) -> &Pieces {
+        self.fixed.get_or_init(|| {
+            let pieces = self.values.values().map(|value| Part::Pieces(value.fixed().clone()));
+            pieces.collect::<Vec<_>>().into()
+        })
     }
 }
 
@@ -91,12 +110,11 @@ fn cut_short() -> RestoreError {
 }
 
 /// Takes this many bytes of text off the front.
-fn take(bytes: &mut &[u8], len: u64) -> Result<String, RestoreError> {
+fn take<'a>(bytes: &mut &'a [u8], len: u64) -> Result<&'a str, RestoreError> {
     let len = usize::try_from(len).map_err(|_| cut_short())?;
     let (text, rest) = bytes.split_at_checked(len).ok_or_else(cut_short)?;
     *bytes = rest;
-    let text = str::from_utf8(text).map_err(|error| RestoreError { reason: error.to_string() })?;
-    Ok(text.to_owned())
+    str::from_utf8(text).map_err(|error| RestoreError { reason: error.to_string() })
 }
 
 impl StateMachine for Machine {
@@ -116,8 +134,8 @@ impl StateMachine for Machine {
 
     /// The sessions, `Lengths` of all values, their loose ends, and their fixed pieces, which are shared.
     fn snapshot_pieces(&self) -> Pieces {
-        let lengths = |(key, value): (&String, &Arc<Value>)| -> Lengths {
-            (key.clone(), value.fixed_len() as u64, value.loose().len() as u64)
+        let lengths = |(key, value): (&Arc<str>, &Arc<Value>)| -> Lengths {
+            (Arc::clone(key), value.fixed_len() as u64, value.loose().len() as u64)
         };
         let lengths: Vec<Lengths> = self.values.iter().map(lengths).collect();
         let loose_len: u64 = lengths.iter().map(|(.., loose)| loose).sum();
@@ -127,11 +145,7 @@ impl StateMachine for Machine {
         for value in self.values.values() {
             front.extend_from_slice(value.loose().as_bytes());
         }
-        let fixed = self.values.values().map(|value| value.fixed().len()).sum::<usize>();
-        let mut pieces = Vec::with_capacity(1 + fixed);
-        pieces.push(Arc::new(Piece::from(front)));
-        pieces.extend(self.values.values().flat_map(|value| value.fixed().iter().cloned()));
-        pieces.into()
+        vec![front.into(), Part::Pieces(self.fixed().clone())].into()
     }
 
     fn restore(&mut self, snapshot: &[u8]) -> Result<(), RestoreError> {
@@ -146,15 +160,14 @@ impl StateMachine for Machine {
             loose_len.and_then(|len| bytes.split_at_checked(len)).ok_or_else(cut_short)?;
         let mut values = BTreeMap::new();
         for (key, fixed_len, loose_len) in lengths {
-            let mut value = take(&mut fixed, fixed_len)?;
-            value.push_str(&take(&mut loose, loose_len)?);
+            let value = [take(&mut fixed, fixed_len)?, take(&mut loose, loose_len)?].concat();
             values.insert(key, Arc::new(Value::from(value)));
         }
         if !fixed.is_empty() {
             let reason = format!("{} bytes are left over", fixed.len());
             return Err(RestoreError { reason });
         }
-        *self = Machine { values, sessions };
+        *self = Machine { values, sessions, ..Machine::default() };
         Ok(())
     }
 }

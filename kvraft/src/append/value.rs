@@ -1,9 +1,9 @@
 //! A value that grows at its end.
 
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
-use labrt::Piece;
+use labrt::{Part, Piece, Pieces};
 
 /// A string that is cheap to extend and cheap to keep old versions of, as snapshots do: all but its end is in pieces that never
 /// change again and that all versions share.
@@ -16,6 +16,9 @@ use labrt::Piece;
 #[derive(Clone, Default)]
 pub struct Value {
     fixed: Vec<Arc<Piece>>,
+    fixed_len: usize,
+    /// The fixed pieces as one, since somebody asked for them.
+    shared: OnceLock<Pieces>,
     loose: String,
 }
 
@@ -36,13 +39,17 @@ impl Value {
         self.len() == 0
     }
 
-    /// Extends it.
-    pub fn push_str(&mut self, end: &str) {
+    /// Extends it. Says whether its fixed pieces are others now.
+    pub fn push_str(&mut self, end: &str) -> bool {
         self.loose.push_str(end);
-        if self.loose.len() >= FIX_AT {
+        let fix = self.loose.len() >= FIX_AT;
+        if fix {
+            self.fixed_len += self.loose.len();
             self.fixed.push(Arc::new(Piece::from(std::mem::take(&mut self.loose).into_bytes())));
             self.join_pieces();
+            self.shared = OnceLock::new();
         }
+        fix
     }
 
     fn join_pieces(&mut self) {
@@ -56,12 +63,13 @@ impl Value {
     }
 
     pub(super) fn fixed_len(&self) -> usize {
-        self.fixed.iter().map(|piece| piece.len()).sum()
+        self.fixed_len
     }
 
     /// The pieces that never change.
-    pub(super) fn fixed(&self) -> &[Arc<Piece>] {
-        &self.fixed
+    pub(super) fn fixed(&self) -> &Pieces {
+        self.shared
+            .get_or_init(|| self.fixed.iter().cloned().map(Part::Piece).collect::<Vec<_>>().into())
     }
 
     /// What comes after them.
@@ -80,7 +88,7 @@ impl Value {
 
 impl From<String> for Value {
     fn from(value: String) -> Value {
-        let mut result = Value { fixed: Vec::new(), loose: value };
+        let mut result = Value { loose: value, ..Value::default() };
         result.push_str("");
         result
     }
@@ -124,7 +132,8 @@ mod tests {
         }
         assert_eq!(value, *expected);
         assert_eq!(value.len(), expected.len());
-        assert!(value.fixed().len() <= 8, "{} pieces", value.fixed().len());
+        assert!(value.fixed.len() <= 8, "{} pieces", value.fixed.len());
+        assert_eq!(*value.fixed().whole(), expected.as_bytes()[..value.fixed_len()]);
         assert!(value.loose().len() < FIX_AT);
         for (version, expected) in versions {
             assert_eq!(version, *expected, "an old version stays what it was");
@@ -139,6 +148,6 @@ mod tests {
         let mut value = Value::from("a".repeat(100 * FIX_AT));
         let before = value.clone();
         value.push_str("b");
-        assert!(Arc::ptr_eq(&before.fixed()[0], &value.fixed()[0]));
+        assert!(Arc::ptr_eq(&before.fixed[0], &value.fixed[0]));
     }
 }

@@ -173,12 +173,6 @@ impl Clock {
     }
 }
 
-#[derive(PartialEq, Eq)]
-enum Target {
-    Wake(Waiter),
-    Callback(u32),
-}
-
 pub(super) type Callback = Box<dyn FnOnce() + Send>;
 
 /// A value that belongs to the whole simulation.
@@ -202,7 +196,13 @@ pub(crate) struct World {
     tasks: Vec<Option<Task>>,
     free: Vec<u32>,
     runnable: Vec<u32>,
-    timers: Timers<u64, Target>,
+    /// How many timers there were.
+    timers: u64,
+    /// When waits end at the latest. Most end sooner, so nearly all of these are stale: they are kept apart, because callbacks would
+    /// have to find their places among them.
+    deadlines: Timers<u64, Waiter>,
+    /// When which of `callbacks` is due.
+    calls: Timers<u64, u32>,
     callbacks: Vec<Option<Callback>>,
     free_callbacks: Vec<u32>,
     next_task: u64,
@@ -248,7 +248,9 @@ impl World {
             tasks: Vec::new(),
             free: Vec::new(),
             runnable: Vec::new(),
-            timers: Timers::new(),
+            timers: 0,
+            deadlines: Timers::new(),
+            calls: Timers::new(),
             callbacks: Vec::new(),
             free_callbacks: Vec::new(),
             next_task: 0,
@@ -303,14 +305,17 @@ impl World {
         format!("task #{} {}/{}", task.number, self.nodes[task.node as usize].name, task.name)
     }
 
+    #[inline]
     fn task(&self, slot: u32) -> &Task {
         self.tasks[slot as usize].as_ref().expect("a slot in use")
     }
 
+    #[inline]
     fn task_mut(&mut self, slot: u32) -> &mut Task {
         self.tasks[slot as usize].as_mut().expect("a slot in use")
     }
 
+    #[inline]
     fn current(&mut self) -> &mut Task {
         let slot = self.running.expect("a task is running");
         self.task_mut(slot)
@@ -566,7 +571,7 @@ impl World {
     #[inline]
     pub(super) fn block(&mut self, waiter: Waiter, wait: Wait, at: Place, deadline: Option<u64>) {
         if let Some(deadline) = deadline {
-            self.add_timer(self.global(deadline), Target::Wake(waiter));
+            self.add_deadline(self.global(deadline), waiter);
         }
         self.crashes_here();
         let since = self.now;
@@ -579,6 +584,7 @@ impl World {
         self.current().timed_out
     }
 
+    #[inline]
     fn is_waiting(&self, waiter: Waiter) -> bool {
         self.tasks[waiter.slot as usize].as_ref().is_some_and(|task| {
             task.epoch == waiter.epoch && matches!(task.state, State::Blocked { .. })
@@ -704,17 +710,22 @@ impl World {
 
     // ---- timers -------------------------------------------------------------------------------------------------------
 
+    /// The number of a new timer: of two that are due at once the older goes first.
     #[inline]
-    fn add_timer(&mut self, at: u64, target: Target) {
-        let order = self.timers.add(at.max(self.now), target);
+    fn number_timer(&mut self) -> u64 {
+        self.timers += 1;
+        self.timers - 1
+    }
+
+    #[inline]
+    fn add_deadline(&mut self, at: u64, waiter: Waiter) {
+        let order = self.number_timer();
+        self.deadlines.add_as(order, at.max(self.now), waiter);
         // A deadline that was not needed stays in the heap; too many of them are thrown out together.
-        if order % 8192 == 8191 && self.timers.len() > 1024 {
+        if order % 8192 == 8191 && self.deadlines.len() > 1024 {
             let tasks = &self.tasks;
-            self.timers.retain(|target| match target {
-                Target::Callback(_) => true,
-                Target::Wake(waiter) => tasks[waiter.slot as usize]
-                    .as_ref()
-                    .is_some_and(|task| task.epoch == waiter.epoch),
+            self.deadlines.retain(|waiter| {
+                tasks[waiter.slot as usize].as_ref().is_some_and(|task| task.epoch == waiter.epoch)
             });
         }
     }
@@ -730,26 +741,39 @@ impl World {
                 (self.callbacks.len() - 1) as u32
             }
         };
-        self.add_timer(at, Target::Callback(index));
+        let order = self.number_timer();
+        self.calls.add_as(order, at.max(self.now), index);
+    }
+
+    /// When the next timer is due, and whether it is a deadline.
+    #[inline]
+    fn next_timer(&self) -> Option<(u64, bool)> {
+        let deadline = self.deadlines.first().map(|timer| (timer.at, timer.order));
+        let call = self.calls.first().map(|timer| (timer.at, timer.order));
+        match (deadline, call) {
+            (Some(deadline), Some(call)) if call < deadline => Some((call.0, false)),
+            (Some((at, _)), _) => Some((at, true)),
+            (None, call) => call.map(|(at, _)| (at, false)),
+        }
     }
 
     /// Fires the timers that are due, up to and including the first callback, which is returned.
     #[inline]
     fn fire_due(&mut self) -> Option<Callback> {
-        while self.timers.first().is_some_and(|timer| timer.at <= self.now) {
-            let timer = self.timers.take_first()?;
-            match timer.target {
-                Target::Wake(waiter) => {
-                    if self.is_waiting(waiter) {
-                        self.task_mut(waiter.slot).timed_out = true;
-                        self.wake(waiter);
-                    }
+        while let Some((at, is_deadline)) = self.next_timer()
+            && at <= self.now
+        {
+            if is_deadline {
+                let waiter = self.deadlines.take_first()?.target;
+                if self.is_waiting(waiter) {
+                    self.task_mut(waiter.slot).timed_out = true;
+                    self.wake(waiter);
                 }
-                Target::Callback(index) => {
-                    self.trace.push(Event::Callback(timer.order));
-                    self.free_callbacks.push(index);
-                    return self.callbacks[index as usize].take();
-                }
+            } else {
+                let call = self.calls.take_first()?;
+                self.trace.push(Event::Callback(call.order));
+                self.free_callbacks.push(call.target);
+                return self.callbacks[call.target as usize].take();
             }
         }
         None
@@ -757,12 +781,11 @@ impl World {
 
     /// Moves the clock to the next timer that still matters. Fails the run when there is none, or past the time limit.
     fn advance_clock(&mut self) {
-        while let Some(timer) = self.timers.first() {
-            let at = timer.at;
-            if let Target::Wake(waiter) = timer.target
-                && !self.is_waiting(waiter)
+        while let Some((at, is_deadline)) = self.next_timer() {
+            if is_deadline
+                && self.deadlines.first().is_some_and(|timer| !self.is_waiting(timer.target))
             {
-                self.timers.take_first(); // a deadline that was not needed
+                self.deadlines.take_first(); // it was not needed
                 continue;
             }
             if at > self.time_limit {
@@ -934,7 +957,8 @@ impl World {
     }
 
     pub(super) fn take_callbacks(&mut self) -> Vec<Option<Callback>> {
-        self.timers.clear();
+        self.deadlines.clear();
+        self.calls.clear();
         self.free_callbacks.clear();
         std::mem::take(&mut self.callbacks)
     }

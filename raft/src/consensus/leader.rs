@@ -66,7 +66,9 @@ impl Node {
         for peer in self.peers() {
             self.send_if_ready(peer, effects);
         }
-        self.advance_commit();
+        if self.config.servers == 1 {
+            self.advance_commit();
+        }
     }
 
     pub(super) fn tick_leader(&mut self, effects: &mut Effects) {
@@ -131,7 +133,8 @@ impl Node {
     pub(super) fn take_match(&mut self, from: ServerId, index: Index, effects: &mut Effects) {
         let Some(progress) = self.progress_mut(from) else { return };
         progress.failures = 0;
-        if progress.advance(index) {
+        // What is committed needs no further copies counted.
+        if progress.advance(index) && index > self.commit {
             self.advance_commit();
         }
         self.send_if_ready(from, effects);

@@ -2,9 +2,9 @@
 //!
 //! A CRC is the remainder of the bytes, taken as a polynomial, by a fixed polynomial P. To put a piece `b` behind `a` shifts `a` up by
 //! the length of `b`, which for the remainder is one multiplication: `crc(a b) = crc(a) · x^(8·|b|) + crc(b)  (mod P)`. A snapshot
-//! shares most of its pieces with the one before, so of most only the remainder and the power are needed, which the piece keeps.
+//! shares most of its parts with the one before, so of most only the remainder and the power are needed, which the part keeps.
 
-use labrt::Pieces;
+use labrt::{Part, Pieces};
 
 /// P without its highest term. As everywhere in this CRC, the highest bit belongs to the lowest power.
 const P: u32 = 0xEDB8_8320;
@@ -15,45 +15,78 @@ const X: u32 = 1 << 30;
 
 /// The checksum of all bytes, however they are cut: the same as that of the whole.
 pub(super) fn checksum(data: &Pieces) -> u32 {
-    data.iter().fold(0, |sum, piece| {
-        let noted = piece.note(|bytes| {
-            let power = power_of_x(8 * bytes.len() as u64);
-            (u64::from(power) << 32) | u64::from(crc32fast::hash(bytes))
-        });
-        let (power, crc) = ((noted >> 32) as u32, noted as u32);
-        times(sum, power) ^ crc
-    })
+    Noted::of(data).crc
+}
+
+/// What bytes do to the checksum of what stands before them.
+struct Noted {
+    crc: u32,
+    /// x to the number of their bits.
+    power: u32,
+}
+
+impl Noted {
+    fn of(data: &Pieces) -> Noted {
+        Noted::from_number(data.note(|parts| {
+            let sum = parts.iter().fold(Noted { crc: 0, power: ONE }, |before, part| {
+                let Noted { crc, power } = Noted::of_part(part);
+                Noted { crc: times(before.crc, power) ^ crc, power: times(before.power, power) }
+            });
+            sum.to_number()
+        }))
+    }
+
+    fn of_part(part: &Part) -> Noted {
+        match part {
+            Part::Pieces(pieces) => Noted::of(pieces),
+            Part::Piece(piece) => Noted::from_number(piece.note(|bytes| {
+                let crc = crc32fast::hash(bytes);
+                Noted { crc, power: shift(bytes.len()) }.to_number()
+            })),
+        }
+    }
+
+    fn to_number(&self) -> u64 {
+        (u64::from(self.power) << 32) | u64::from(self.crc)
+    }
+
+    fn from_number(number: u64) -> Noted {
+        Noted { crc: number as u32, power: (number >> 32) as u32 }
+    }
 }
 
 /// The product modulo P.
-fn times(a: u32, mut b: u32) -> u32 {
-    let mut product = 0;
-    for power in (0..32).rev() {
+const fn times(a: u32, mut b: u32) -> u32 {
+    let (mut product, mut power) = (0, 32);
+    while power > 0 {
+        power -= 1;
         product ^= b & ((a >> power) & 1).wrapping_neg();
         b = (b >> 1) ^ (P & (b & 1).wrapping_neg());
     }
     product
 }
 
-/// x to this power, modulo P.
-fn power_of_x(mut power: u64) -> u32 {
-    let (mut result, mut square) = (ONE, X);
-    while power > 0 {
-        if power & 1 == 1 {
-            result = times(result, square);
+/// x to the number of bits in 1, 2, 4, 8, … bytes.
+const SHIFTS: [u32; 64] = {
+    let (mut shifts, mut square, mut at) = ([ONE; 64], X, 0);
+    while at < 3 + 64 {
+        if at >= 3 {
+            shifts[at - 3] = square;
         }
         square = times(square, square);
-        power >>= 1;
+        at += 1;
     }
-    result
+    shifts
+};
+
+/// x to the number of bits in this many bytes.
+fn shift(bytes: usize) -> u32 {
+    let is_set = |at: &usize| bytes >> at & 1 == 1;
+    (0..usize::BITS as usize).filter(is_set).fold(ONE, |power, at| times(power, SHIFTS[at]))
 }
 
 #[cfg(test)]
 mod tests {
-    use std::sync::Arc;
-
-    use labrt::Piece;
-
     use super::*;
 
     #[test]
@@ -64,9 +97,17 @@ mod tests {
             let whole = crc32fast::hash(bytes);
             assert_eq!(checksum(&Pieces::from(bytes)), whole);
             for cut in [1, 3, 64, 4096] {
-                let pieces: Vec<Arc<Piece>> =
-                    bytes.chunks(cut).map(|chunk| Arc::new(Piece::from(chunk.to_vec()))).collect();
-                assert_eq!(checksum(&pieces.into()), whole, "{len} bytes by {cut}");
+                let parts: Vec<Part> =
+                    bytes.chunks(cut).map(|chunk| Part::from(chunk.to_vec())).collect();
+                let pieces = Pieces::from(parts.clone());
+                assert_eq!(checksum(&pieces), whole, "{len} bytes by {cut}");
+                let halves = parts.split_at(parts.len() / 2);
+                let nested = vec![
+                    Part::Pieces(halves.0.to_vec().into()),
+                    Part::Pieces(Pieces::default()),
+                    Part::Pieces(halves.1.to_vec().into()),
+                ];
+                assert_eq!(checksum(&nested.into()), whole, "{len} bytes by {cut}, nested");
             }
         }
     }

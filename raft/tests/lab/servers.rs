@@ -121,7 +121,7 @@ impl Peers {
                 ApplyMsg::Snapshot { .. } if !self.snapshots => Ok(None),
                 ApplyMsg::Snapshot { index, data, .. } => {
                     let mut list = self.list.lock();
-                    ingest(&mut list[me], &data, Some(index.get())).map(|()| None)
+                    ingest(&mut list[me], &data.whole(), Some(index.get())).map(|()| None)
                 }
                 ApplyMsg::Command { index, command, .. } => {
                     self.apply_command(me, index.get(), &command)

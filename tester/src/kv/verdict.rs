@@ -36,18 +36,16 @@ pub fn judge_history(ops: &[Op]) -> Legality {
 }
 
 /// Judges a history of the service with Put, Append and Get.
-///
-/// Key by key: what the Gets of one key saw is in memory as whole strings only while that key is judged.
 pub fn judge_append_history(ops: &[Op]) -> Legality {
     let mut keys: BTreeMap<&str, Vec<&Op>> = BTreeMap::new();
     for op in ops {
         keys.entry(op.request.key()).or_default().push(op);
     }
     let mut result = Legality::Legal;
-    for ops in keys.values() {
-        let model = Foreseen { model: AppendKv::new(), end: end(ops) };
-        let mut seen = None;
-        match judge_with(&model, ops, |at, op| unversioned(at, op, &mut seen)) {
+    for (key, ops) in keys {
+        let model = Foreseen { model: AppendKv::new(), end: end(&ops) };
+        let key = Arc::from(key);
+        match judge_with(&model, &ops, |at, op| unversioned(at, op, &key)) {
             Legality::Legal => {}
             illegal @ Legality::Illegal(_) => return illegal,
             undecided @ Legality::Undecided(_) => result = undecided,
@@ -80,11 +78,11 @@ pub(crate) fn contradiction(ops: &[Op]) -> Option<Contradiction> {
     for (at, op) in ops.iter().enumerate() {
         keys.entry(op.request.key()).or_default().push((at, op));
     }
-    keys.into_values().find_map(|ops| {
+    keys.into_iter().find_map(|(key, ops)| {
         let only: Vec<&Op> = ops.iter().map(|(_, op)| *op).collect();
         let model = Foreseen { model: AppendKv::new(), end: end(&only) };
-        let mut seen = None;
-        contradiction_with(&model, ops, |at, op| unversioned(at, op, &mut seen))
+        let key = Arc::from(key);
+        contradiction_with(&model, ops, |at, op| unversioned(at, op, &key))
     })
 }
 
@@ -126,12 +124,14 @@ fn judge_with<M: Model>(
     ops: &[impl Borrow<Op>],
     mut translate: impl FnMut(usize, &Op) -> Translated<M>,
 ) -> Legality {
-    let ops = ops.iter().map(Borrow::borrow).enumerate();
-    let translated = ops.filter_map(|(at, op)| translate(at, op).transpose());
-    match translated.collect::<Result<Vec<_>, String>>() {
-        Ok(history) => judge(model, &history),
-        Err(why) => Legality::Undecided(format!("not a history: {why}")),
+    let mut history = Vec::with_capacity(ops.len());
+    for (at, op) in ops.iter().map(Borrow::borrow).enumerate() {
+        match translate(at, op) {
+            Ok(operation) => history.extend(operation),
+            Err(why) => return Legality::Undecided(format!("not a history: {why}")),
+        }
     }
+    judge(model, &history)
 }
 
 fn judge<M: Model>(model: &M, history: &[Operation<M::Input, M::Output>]) -> Legality {
@@ -190,13 +190,14 @@ fn versioned(op: &Op) -> Translated<VersionedKv> {
 }
 
 /// A get that never returned says nothing; a write with an uncertain answer is one that never returned, of a client of its own.
-///
-/// `seen` is what the last Get before this one saw: mostly the same once more.
-fn unversioned(at: usize, op: &Op, seen: &mut Option<(Text, Arc<str>)>) -> Translated<Foreseen> {
+fn unversioned(at: usize, op: &Op, key: &Arc<str>) -> Translated<Foreseen> {
+    let key = Arc::clone(key);
     let input = match &op.request {
-        Request::Get { key } => append_kv::Input::get(key),
-        Request::Set { key, value } => append_kv::Input::put(key, value),
-        Request::Append { key, value } => append_kv::Input::append(key, value),
+        Request::Get { .. } => append_kv::Input::Get { key },
+        Request::Set { value, .. } => append_kv::Input::Put { key, value: value.as_str().into() },
+        Request::Append { value, .. } => {
+            append_kv::Input::Append { key, value: value.as_str().into() }
+        }
         Request::Put { .. } => return foreign(op),
     };
     let call = op.call.as_nanos();
@@ -205,15 +206,8 @@ fn unversioned(at: usize, op: &Op, seen: &mut Option<(Text, Arc<str>)>) -> Trans
         return Ok((!get).then(|| Operation::pending(op.client, call, input)));
     };
     let output = match answer {
-        Answer::Text(text) => append_kv::Output::Value(match seen {
-            Some((last, value)) if last.is_same(text) => Arc::clone(value),
-            _ => {
-                let value: Arc<str> = text.with(|value| Arc::from(value));
-                *seen = Some((text.clone(), Arc::clone(&value)));
-                value
-            }
-        }),
-        Answer::Done => append_kv::Output::Done,
+        Answer::Text(text) => Told::Text(text.clone()),
+        Answer::Done => Told::Done,
         Answer::Failed(Error::Maybe) if !get => {
             let alone = i64::try_from(at).map_or(i64::MIN, |at| -1 - at);
             return Ok(Some(Operation::pending(alone, call, input)));
@@ -221,6 +215,22 @@ fn unversioned(at: usize, op: &Op, seen: &mut Option<(Text, Arc<str>)>) -> Trans
         Answer::Value(..) | Answer::Failed(_) => return foreign(op),
     };
     Ok(Some(Operation::new(op.client, call, input, returned.as_nanos(), output)))
+}
+
+/// What a client of the service with Put, Append and Get was told: porcupine's output, except that values are not copied.
+#[derive(Clone, PartialEq, Debug)]
+enum Told {
+    Text(Text),
+    Done,
+}
+
+impl Told {
+    fn output(&self) -> append_kv::Output {
+        match self {
+            Told::Text(text) => text.with(append_kv::Output::value),
+            Told::Done => append_kv::Output::Done,
+        }
+    }
 }
 
 /// Porcupine's model of Put, Append and Get, with a look ahead.
@@ -261,7 +271,7 @@ fn end(ops: &[&Op]) -> Option<Arc<str>> {
 impl Model for Foreseen {
     type State = append_kv::State;
     type Input = append_kv::Input;
-    type Output = append_kv::Output;
+    type Output = Told;
 
     fn init(&self) -> Self::State {
         self.model.init()
@@ -273,7 +283,11 @@ impl Model for Foreseen {
         input: &Self::Input,
         output: Option<&Self::Output>,
     ) -> Step<Self::State> {
-        let step = self.model.step(state, input, output);
+        if let (append_kv::Input::Get { key }, Some(Told::Text(seen))) = (input, output) {
+            let legal = seen.with(|seen| seen == state.get(key));
+            return if legal { Step::Unchanged } else { Step::Illegal };
+        }
+        let step = self.model.step(state, input, output.map(Told::output).as_ref());
         if let (Step::To(after), append_kv::Input::Append { key, .. }) = (&step, input)
             && let Some(end) = &self.end
             && !end.starts_with(after.get(key))
@@ -283,8 +297,8 @@ impl Model for Foreseen {
         step
     }
 
-    fn read_only(&self, input: &Self::Input, output: Option<&Self::Output>) -> bool {
-        self.model.read_only(input, output)
+    fn read_only(&self, input: &Self::Input, _output: Option<&Self::Output>) -> bool {
+        matches!(input, append_kv::Input::Get { .. })
     }
 
     fn partition<'a>(&self, input: &'a Self::Input) -> Cow<'a, str> {
@@ -292,7 +306,7 @@ impl Model for Foreseen {
     }
 
     fn describe_operation(&self, input: &Self::Input, output: Option<&Self::Output>) -> String {
-        self.model.describe_operation(input, output)
+        self.model.describe_operation(input, output.map(Told::output).as_ref())
     }
 
     fn describe_state(&self, state: &Self::State) -> String {
