@@ -19,8 +19,11 @@ use crate::error::Stop;
 /// are checked against the input before anything is allocated.
 const CONFIG: Configuration = config::standard();
 
-/// Unsigned integers below this are a single byte, and most are below it. Those are not worth a call into bincode.
+/// Unsigned integers below this are a single byte. Most are; others are drawn at random and take all eight. Neither is worth a call
+/// into bincode.
 const SINGLE_BYTE_END: u8 = 251;
+/// Stands before an integer that needs more than four bytes.
+const EIGHT_BYTES_FOLLOW: u8 = 253;
 
 /// A primitive value that bincode can write and read.
 pub(crate) trait Primitive: Encode + Decode<()> {}
@@ -48,6 +51,10 @@ impl<'a> Sink<'a> {
     pub(crate) fn put_unsigned(&mut self, value: u64) {
         if value < u64::from(SINGLE_BYTE_END) {
             self.out.push(value as u8);
+        } else if value > u64::from(u32::MAX) {
+            let mut bytes = [EIGHT_BYTES_FOLLOW; 9];
+            bytes[1..].copy_from_slice(&value.to_le_bytes());
+            self.out.extend_from_slice(&bytes);
         } else {
             self.put(value);
         }

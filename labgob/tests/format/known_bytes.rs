@@ -34,6 +34,12 @@ fn bodies_are_bincodes() {
     check(&Op::Batch(vec![Op::Nothing, Op::Put("k".into(), "ä".repeat(200), 1)]));
     check(&"x".repeat(100_000));
     check(&Ok::<Vec<i64>, String>(vec![0, -1, 1, i64::MIN]));
+    let ends = [0, u64::from(u8::MAX), u64::from(u16::MAX), u64::from(u32::MAX), u64::MAX];
+    let near = ends.into_iter().flat_map(|end| (0..8).map(move |less| end.wrapping_sub(less)));
+    let near: Vec<u64> = near.flat_map(|number| [number, number.wrapping_add(8)]).collect();
+    check(&near);
+    check(&near.iter().map(|number| *number as u32).collect::<Vec<_>>());
+    check(&near.iter().map(|number| *number as u16).collect::<Vec<_>>());
 }
 
 #[test]

@@ -15,7 +15,18 @@ const X: u32 = 1 << 30;
 
 /// The checksum of all bytes, however they are cut: the same as that of the whole.
 pub(super) fn checksum(data: &Pieces) -> u32 {
-    Noted::of(data).crc
+    match data.parts() {
+        [] => 0,
+        // The first part is mostly new, and needs no power: nothing stands before it.
+        [Part::Piece(first), rest @ ..] => rest.iter().fold(crc32fast::hash(first), join),
+        parts => parts.iter().fold(0, join),
+    }
+}
+
+/// The checksum of what `crc` is of and this part.
+fn join(crc: u32, part: &Part) -> u32 {
+    let noted = Noted::of_part(part);
+    times(crc, noted.power) ^ noted.crc
 }
 
 /// What bytes do to the checksum of what stands before them.
@@ -28,9 +39,9 @@ struct Noted {
 impl Noted {
     fn of(data: &Pieces) -> Noted {
         Noted::from_number(data.note(|parts| {
-            let sum = parts.iter().fold(Noted { crc: 0, power: ONE }, |before, part| {
-                let Noted { crc, power } = Noted::of_part(part);
-                Noted { crc: times(before.crc, power) ^ crc, power: times(before.power, power) }
+            let sum = parts.iter().fold(Noted { crc: 0, power: ONE }, |before, part| Noted {
+                crc: join(before.crc, part),
+                power: times(before.power, Noted::of_part(part).power),
             });
             sum.to_number()
         }))
