@@ -60,10 +60,16 @@ test-5b: ## sharded service: groups that are down, controllers that die
 	@$(call lab,-p shardkv --test lab,_5b)
 test-5c: ## sharded service: several controllers
 	@$(call lab,-p shardkv --test lab,_5c)
+# One test of 3B takes as long as all of 3A: asked for together, they share the processors.
+KV3A := $(if $(filter test-kv3b,$(MAKECMDGOALS)),_kv3a _kv3b,_kv3a)
 test-kv3a: ## Put/Append/Get service of 2018 to 2021, without snapshots
-	@$(call lab,-p kvraft --test lab,_kv3a)
+	@$(call lab,-p kvraft --test lab,$(KV3A))
 test-kv3b: ## the same with snapshots
+ifeq ($(filter test-kv3a,$(MAKECMDGOALS)),)
 	@$(call lab,-p kvraft --test lab,_kv3b)
+else
+test-kv3b: test-kv3a
+endif
 test-kvlimit1: ## 3A with maxraftstate 1: a snapshot after every command
 	@$(call lab,-p kvraft --test lab,_kvlimit1)
 
