@@ -8,7 +8,7 @@ use serde::de::DeserializeOwned;
 
 use super::op_log::{Answer, Heard, OpLog, Request, done};
 use super::recorder::{self, Recorder};
-use super::verdict::judge_versioned;
+use super::verdict::judge_history;
 use crate::client::Client;
 use crate::cluster::{Cluster, GROUP_0};
 use crate::fatal;
@@ -57,7 +57,7 @@ pub struct KvHarness {
 impl KvHarness {
     /// A harness over this cluster. With `random_keys`, clients spread over many keys.
     pub fn new(cluster: Cluster, maker: impl ClerkMaker, random_keys: bool) -> KvHarness {
-        let recorder = Recorder::new(cluster, OpLog::new(), judge_versioned);
+        let recorder = Recorder::new(cluster, OpLog::new(), judge_history);
         KvHarness { recorder, maker: Arc::new(maker), random_keys }
     }
 

@@ -154,7 +154,7 @@ pub struct OpLog {
 
 #[derive(Debug)]
 struct Books {
-    ops: Ops,
+    ops: Vec<Op>,
     /// The last text seen of each key: the next one mostly begins with it.
     texts: BTreeMap<String, Text>,
     returns: usize,
@@ -165,50 +165,11 @@ struct Books {
     last: Instant,
 }
 
-/// A long list, in pieces: one that grows to many megabytes in one would be copied again and again, each time to memory that nobody
-/// has used before.
-#[derive(Debug, Default)]
-struct Ops {
-    /// All but the last are full.
-    pieces: Vec<Vec<Op>>,
-}
-
-/// How many operations a piece has.
-const PIECE: usize = 1024;
-
-impl Ops {
-    fn len(&self) -> usize {
-        self.pieces.last().map_or(0, |last| (self.pieces.len() - 1) * PIECE + last.len())
-    }
-
-    /// Adds one; returns its place.
-    fn push(&mut self, op: Op) -> usize {
-        let place = self.len();
-        match self.pieces.last_mut() {
-            Some(last) if last.len() < PIECE => last.push(op),
-            _ => {
-                let mut piece = Vec::with_capacity(PIECE);
-                piece.push(op);
-                self.pieces.push(piece);
-            }
-        }
-        place
-    }
-
-    fn at(&mut self, place: usize) -> &mut Op {
-        &mut self.pieces[place / PIECE][place % PIECE]
-    }
-
-    fn iter(&self) -> impl Iterator<Item = &Op> {
-        self.pieces.iter().flatten()
-    }
-}
-
 impl Default for Books {
     fn default() -> Books {
         let last = Instant::from_nanos(0);
         Books {
-            ops: Ops::default(),
+            ops: Vec::new(),
             texts: BTreeMap::new(),
             returns: 0,
             clients: 0,
@@ -219,6 +180,17 @@ impl Default for Books {
 }
 
 impl Books {
+    /// Keeps a text that was seen under this key.
+    fn keep(&mut self, key: &str, seen: &str) -> Text {
+        let known = self.texts.get(key).and_then(|last| last.extended_to(seen));
+        let text = known.unwrap_or_else(|| Text::from(seen));
+        match self.texts.get_mut(key) {
+            Some(last) => *last = text.clone(),
+            None => drop(self.texts.insert(key.to_owned(), text.clone())),
+        }
+        text
+    }
+
     fn stamp(&mut self) -> Instant {
         let mut now = labrt::now();
         if self.strict {
@@ -227,17 +199,6 @@ impl Books {
         }
         now
     }
-}
-
-/// Keeps a text that was seen under this key.
-fn keep(texts: &mut BTreeMap<String, Text>, key: &str, seen: &str) -> Text {
-    let known = texts.get(key).and_then(|last| last.extended_to(seen));
-    let text = known.unwrap_or_else(|| Text::from(seen));
-    match texts.get_mut(key) {
-        Some(last) => *last = text.clone(),
-        None => drop(texts.insert(key.to_owned(), text.clone())),
-    }
-    text
 }
 
 /// An operation that was called and has not returned.
@@ -268,20 +229,22 @@ impl OpLog {
     pub(crate) fn call(&self, client: i64, request: Request) -> Open {
         let mut books = self.books.lock();
         let call = books.stamp();
-        Open(books.ops.push(Op { client, request, call, returned: None }))
+        books.ops.push(Op { client, request, call, returned: None });
+        Open(books.ops.len() - 1)
     }
 
     pub(crate) fn finish(&self, open: Open, heard: Heard<'_>) {
         let mut books = self.books.lock();
         let now = books.stamp();
         books.returns += 1;
-        let Books { ops, texts, .. } = &mut *books;
-        let op = ops.at(open.0);
         let answer = match heard {
             Heard::Answer(answer) => answer,
-            Heard::Text(seen) => Answer::Text(keep(texts, op.request.key(), seen)),
+            Heard::Text(seen) => {
+                let key = books.ops[open.0].request.key().to_owned();
+                Answer::Text(books.keep(&key, seen))
+            }
         };
-        op.returned = Some((now, answer));
+        books.ops[open.0].returned = Some((now, answer));
     }
 
     /// How many operations were called.
@@ -302,12 +265,12 @@ impl OpLog {
 
     /// The history so far.
     pub fn ops(&self) -> Vec<Op> {
-        self.books.lock().ops.iter().cloned().collect()
+        self.books.lock().ops.clone()
     }
 
     /// Looks at the history without copying it. `look` must not wait.
-    pub(crate) fn with_ops<R>(&self, look: impl FnOnce(&[&Op]) -> R) -> R {
-        look(&self.books.lock().ops.iter().collect::<Vec<_>>())
+    pub(crate) fn with_ops<R>(&self, look: impl FnOnce(&[Op]) -> R) -> R {
+        look(&self.books.lock().ops)
     }
 
     /// Writes one JSON object an operation.
@@ -316,7 +279,7 @@ impl OpLog {
     /// When the file cannot be written.
     pub fn write_json_lines(&self, path: &Path) -> io::Result<()> {
         let mut out = BufWriter::new(std::fs::File::create(path)?);
-        for op in self.books.lock().ops.iter() {
+        for op in &self.books.lock().ops {
             serde_json::to_writer(&mut out, &Line::of(op))?;
             out.write_all(b"\n")?;
         }

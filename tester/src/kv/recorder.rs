@@ -49,13 +49,13 @@ impl<C: ?Sized> TestClerk<C> {
 pub(super) struct Recorder {
     cluster: Cluster,
     log: Arc<OpLog>,
-    judge: fn(&[&Op]) -> Legality,
+    judge: fn(&[Op]) -> Legality,
     /// The revision of the log that was last found legal.
     judged: Arc<AtomicUsize>,
 }
 
 impl Recorder {
-    pub(super) fn new(cluster: Cluster, log: OpLog, judge: fn(&[&Op]) -> Legality) -> Recorder {
+    pub(super) fn new(cluster: Cluster, log: OpLog, judge: fn(&[Op]) -> Legality) -> Recorder {
         let log = Arc::new(log);
         current().books(|books| books.histories.push(Arc::clone(&log)));
         Recorder { cluster, log, judge, judged: Arc::new(AtomicUsize::new(0)) }

@@ -1,6 +1,6 @@
 //! From a recorded history to a verdict: the one place that knows porcupine.
 
-use std::borrow::Cow;
+use std::borrow::{Borrow, Cow};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -32,19 +32,11 @@ pub enum Legality {
 
 /// Judges a history of the versioned service.
 pub fn judge_history(ops: &[Op]) -> Legality {
-    judge_versioned(&ops.iter().collect::<Vec<_>>())
-}
-
-pub(super) fn judge_versioned(ops: &[&Op]) -> Legality {
     judge_with(&VersionedKv, ops, |_, op| versioned(op))
 }
 
 /// Judges a history of the service with Put, Append and Get.
 pub fn judge_append_history(ops: &[Op]) -> Legality {
-    judge_unversioned(&ops.iter().collect::<Vec<_>>())
-}
-
-pub(super) fn judge_unversioned(ops: &[&Op]) -> Legality {
     let mut keys: BTreeMap<&str, Vec<&Op>> = BTreeMap::new();
     for op in ops {
         keys.entry(op.request.key()).or_default().push(op);
@@ -129,11 +121,11 @@ type Translated<M> = Result<Option<Operation<<M as Model>::Input, <M as Model>::
 
 fn judge_with<M: Model>(
     model: &M,
-    ops: &[&Op],
+    ops: &[impl Borrow<Op>],
     mut translate: impl FnMut(usize, &Op) -> Translated<M>,
 ) -> Legality {
     let mut history = Vec::with_capacity(ops.len());
-    for (at, op) in ops.iter().enumerate() {
+    for (at, op) in ops.iter().map(Borrow::borrow).enumerate() {
         match translate(at, op) {
             Ok(operation) => history.extend(operation),
             Err(why) => return Legality::Undecided(format!("not a history: {why}")),

@@ -6,7 +6,7 @@ use kvapi::append::Clerk;
 
 use super::super::op_log::{Heard, OpLog, Request, done};
 use super::super::recorder::{self, Recorder};
-use super::super::verdict::judge_unversioned;
+use super::super::verdict::judge_append_history;
 use super::super::{ELECTION_TIMEOUT, Partitioner};
 use crate::client::Client;
 use crate::cluster::{Cluster, GROUP_0};
@@ -43,7 +43,7 @@ pub struct AppendHarness {
 impl AppendHarness {
     /// A harness over this cluster.
     pub fn new(cluster: Cluster, maker: impl ClerkMaker) -> AppendHarness {
-        let recorder = Recorder::new(cluster, OpLog::strict(), judge_unversioned);
+        let recorder = Recorder::new(cluster, OpLog::strict(), judge_append_history);
         AppendHarness { recorder, maker: Arc::new(maker) }
     }
 
