@@ -81,7 +81,7 @@ impl<M: StateMachine> Replica<M> {
         match self.reads {
             Reads::Logged => service.method::<G>(move |args| reply(replica.submit(logged(args)))),
             Reads::ReadIndex => service.deferred_method::<G>(move |args, caller| {
-                let key = args.clone();
+                let for_the_log = args.clone();
                 let asked = replica.rsm.read_then(
                     PATIENCE,
                     caller,
@@ -96,7 +96,7 @@ impl<M: StateMachine> Replica<M> {
                         Mark::ReadThroughLog.reach();
                         let replica = replica.clone();
                         labrt::Node::current().spawn_detached(G::METHOD, move || {
-                            caller.respond(&reply(replica.submit(logged(key))));
+                            caller.respond(&reply(replica.submit(logged(for_the_log))));
                         });
                     }
                     Err((_, caller)) => caller.respond(&reply(Err(SubmitError::WrongLeader))),

@@ -7,7 +7,7 @@
 //! # The contract of `call`
 //!
 //! 1. [`ClientEnd::call`] blocks until it has an answer; it needs no timeout of its own. The one exception is a handler that
-//!    never returns while its server stays registered and the end stays enabled.
+//!    never answers while its server stays registered and the end stays enabled.
 //! 2. `Ok(reply)`: the handler ran, once or (only with [`LinkFaults::duplicate`]) twice, and this is what it said.
 //! 3. `Err(CallError::NoReply)`: nothing came back. The handler has run, or has not, or still will: the caller cannot know.
 //! 4. No positive reply comes from a server that has been deleted, replaced, crashed or cut off while the handler ran: the call ends

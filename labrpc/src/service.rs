@@ -43,7 +43,8 @@ pub(crate) struct Handler {
 
 /// A named set of handlers.
 ///
-/// Handlers run concurrently, without limit, each call in a task of its own; what they share needs a lock of theirs.
+/// Handlers run concurrently, without limit, each call in a task of its own; what they share needs a lock of theirs. A handler that
+/// would wait for long may answer later instead ([`deferred_method`](Service::deferred_method)).
 pub struct Service {
     name: &'static str,
     /// Few, and looked up for every request: a list is faster than a map.
@@ -71,8 +72,8 @@ impl Service {
     }
 
     /// The same, with a handler that may answer later, from another task: for calls that wait, so that no task of their own waits
-    /// with each of them. A responder that is kept outlives a crash of the server's node; its call ends with the server's deletion. On threads, such handlers share a few threads ([`labrt::Node::spawn_brief`]): what takes long belongs
-    /// elsewhere.
+    /// with each of them. On threads, such handlers share a few threads ([`labrt::Node::spawn_brief`]): what takes long belongs
+    /// elsewhere. A responder that is kept outlives a crash of the server's node; its call ends with the server's deletion.
     ///
     /// ```
     /// use labrpc::{Method, Responder, Service};

@@ -27,7 +27,7 @@
 //! # Reads
 //! What changes nothing needs no entry in the log ([`Rsm::read`]): Raft confirms that this server still leads, and the machine is looked at
 //! once it has executed what was committed by then. With [`Rsm::read_then`] no task waits for that: the caller's right to an answer (a
-//! [`labrpc::Responder`], say) is carried along, and a thousand reads at once cost hardly more than one.
+//! [`labrpc::Responder`], say) is carried along.
 //!
 //! # Snapshots
 //! With [`Options::max_raft_state`] set, the machine's state is handed to Raft whenever the saved log comes near the limit, and Raft
