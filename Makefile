@@ -26,7 +26,7 @@ lab_command = cargo run --quiet -p lab -- $(1) $(2)
 given = $(if $(2),$(1) '$(2)')
 WHICH = $(call given,--lab,$(LAB)) $(call given,--test,$(TEST)) $(call given,--profile,$(PROFILE))
 
-.PHONY: help test test-2 test-3a test-3b test-3c test-3d test-4a test-4b test-4c test-5a test-5b test-5c test-kv3a test-kv3b test-kvlimit1 test-nemesis check fmt clippy doc bench sweep merge replay log determinism
+.PHONY: help test test-2 test-3a test-3b test-3c test-3d test-4a test-4b test-4c test-5a test-5b test-5c test-kv3a test-kv3b test-kvlimit1 test-nemesis check fmt clippy doc deny bench sweep merge replay log determinism
 .PHONY: $(addprefix test-,$(CRATES))
 
 help: ## list the commands
@@ -35,7 +35,7 @@ help: ## list the commands
 	@echo "Each takes SEED=n, SEEDS=n, BACKEND=threads and TEST=name."
 
 test: ## all tests of all crates
-	@$(call lab,--workspace,)
+	@$(call lab,--workspace --exclude benches,)
 
 test-2: ## single key/value server and lock
 	@$(call lab,-p kvsrv --tests,_2)
@@ -100,7 +100,7 @@ determinism: ## each test twice a seed, event by event, and once in another proc
 	@$(call lab_command,determinism,--lab '$(or $(LAB),3a-4c)' --seeds '$(or $(SEEDS),3)' $(call given,--test,$(TEST)) $(call given,--profile,$(PROFILE)) \
 	  $(call given,--first,$(or $(FIRST),$(SEED))) $(call given,--jobs,$(JOBS)) $(call given,--other-profile,$(OTHER_PROFILE)))
 
-check: fmt clippy doc test ## what must pass before a landing: format, lints, docs, tests
+check: fmt clippy doc deny test ## what must pass before a landing: format, lints, docs, licences, tests
 
 fmt:
 	cargo fmt --all --check
@@ -111,5 +111,10 @@ clippy:
 doc:
 	RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps
 
-bench: ## benchmarks of the hot paths
-	cargo bench --workspace
+# deny.toml has the rules.
+deny:
+	@if command -v cargo-deny >/dev/null; then cargo deny check licenses bans sources; \
+	else echo "cargo-deny is not installed: licences, bans and sources are not checked"; fi
+
+bench: ## benchmarks of the hot paths (benches/README.md)
+	cargo bench -p benches

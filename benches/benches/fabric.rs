@@ -1,4 +1,4 @@
-//! What one bare call costs: `cargo bench -p labrpc`.
+//! What one bare call costs: `cargo bench -p benches --bench fabric`.
 //!
 //! A call carries a small value each way to a handler that does nothing else. Simulated calls are measured within one run, so that
 //! the start of a simulation is spread over many of them.

@@ -1,6 +1,6 @@
 //! What the simulator's parts cost. Each figure is of one operation, taken inside one simulation; runs are not set up in between.
 //!
-//! `cargo bench -p labrt`
+//! `cargo bench -p benches --bench runtime`
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};

@@ -1,9 +1,9 @@
 //! The families of histories that porcupine promises to be fast on, one benchmark a row.
 //!
 //! ```text
-//! cargo bench -p porcupine --bench bars                      all but the Jepsen logs
-//! PORCUPINE_DATA=folder cargo bench -p porcupine --bench bars jepsen
-//! cargo bench -p porcupine --bench bars -- million
+//! cargo bench -p benches --bench porcupine                      all but the Jepsen logs
+//! PORCUPINE_DATA=folder cargo bench -p benches --bench porcupine jepsen
+//! cargo bench -p benches --bench porcupine -- million
 //! ```
 //!
 //! Times are of the check alone, on one thread; histories are made from fixed seeds before. What is measured is the time on the
@@ -11,9 +11,9 @@
 
 mod cpu_time;
 mod families;
-#[path = "../../src/bin/porcupine/jepsen.rs"]
+#[path = "../../../porcupine/src/bin/porcupine/jepsen.rs"]
 mod jepsen;
-#[path = "../../src/bin/porcupine/read.rs"]
+#[path = "../../../porcupine/src/bin/porcupine/read.rs"]
 mod read;
 
 use std::hint::black_box;
