@@ -6,7 +6,6 @@
 mod binaries;
 mod causes;
 mod chunks;
-mod columns;
 mod determinism;
 mod drive;
 mod interval;

@@ -6,10 +6,44 @@ use std::process::{Command, Stdio};
 
 use anyhow::{Context as _, Result, bail};
 use clap::Args;
-use tester::trace::{Event, Events};
+use events::Record;
+use view::columns::{Columns, Layout};
+use view::trace::Records;
 
 use crate::Which;
-use crate::columns::{self, Layout, Topic};
+
+/// What an event is about.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, clap::ValueEnum)]
+enum Topic {
+    /// Roles, terms and votes
+    Election,
+    /// Log and commit index, AppendEntries, saves
+    Append,
+    /// Snapshots saved, sent, installed
+    Snapshot,
+    /// The stations of each call
+    Rpc,
+    /// Services: operations of clerks, replicated state machines, shards
+    Kv,
+    /// Starts, crashes, partitions and other faults, checks
+    Fault,
+    /// Marks: places in the code that good tests reach now and then
+    Mark,
+}
+
+impl From<Topic> for events::Topic {
+    fn from(topic: Topic) -> events::Topic {
+        match topic {
+            Topic::Election => events::Topic::Election,
+            Topic::Append => events::Topic::Append,
+            Topic::Snapshot => events::Topic::Snapshot,
+            Topic::Rpc => events::Topic::Rpc,
+            Topic::Kv => events::Topic::Service,
+            Topic::Fault => events::Topic::Fault,
+            Topic::Mark => events::Topic::Mark,
+        }
+    }
+}
 
 /// What is to be shown.
 #[derive(Args)]
@@ -22,7 +56,7 @@ pub struct LogArgs {
     /// Take this trace instead of that of a test
     #[arg(long)]
     file: Option<PathBuf>,
-    /// What to show; default: everything but rpc
+    /// What to show; default: everything but rpc and mark
     #[arg(long, value_delimiter = ',', value_enum)]
     topics: Vec<Topic>,
     /// Nodes to show, such as S0,S2 or server-1-0; default: all
@@ -58,9 +92,9 @@ pub fn show(asked: &LogArgs) -> Result<()> {
         None => trace_of(asked)?,
     };
     let name = || path.display().to_string();
-    let events = Events::open(&path).with_context(|| format!("cannot read {}", name()))?;
-    let cut = events.cut();
-    let events: Vec<Event> = events.collect::<io::Result<_>>().with_context(name)?;
+    let records = Records::open(&path).with_context(|| format!("cannot read {}", name()))?;
+    let cut = records.cut();
+    let records: Vec<Record> = records.collect::<io::Result<_>>().with_context(name)?;
     let all = [Topic::Election, Topic::Append, Topic::Snapshot, Topic::Kv, Topic::Fault];
     let topics = if asked.topics.is_empty() { all.to_vec() } else { asked.topics.clone() };
     let terminal = io::stdout().is_terminal();
@@ -68,18 +102,18 @@ pub fn show(asked: &LogArgs) -> Result<()> {
         width: asked.width.or_else(width_of_terminal).unwrap_or(WIDTH),
         colour: asked.color
             || terminal && !asked.no_color && std::env::var_os("NO_COLOR").is_none(),
-        topics,
+        topics: topics.into_iter().map(Into::into).collect(),
         nodes: asked.nodes.clone(),
         from: nanos(asked.from)?.unwrap_or(0),
         to: nanos(asked.to)?.unwrap_or(u64::MAX),
     };
-    let names = columns::nodes(events.iter(), &layout);
-    let print = || -> io::Result<()> {
+    let mut columns = Columns::of(records.iter(), &layout);
+    let mut print = || -> io::Result<()> {
         let mut out = BufWriter::new(io::stdout().lock());
         if cut > 0 {
             writeln!(out, "(the first {cut} events were left out)")?;
         }
-        columns::print(events.iter(), names, &layout, &mut out)?;
+        columns.print(records.iter(), &layout, &mut out)?;
         out.flush()
     };
     match print() {

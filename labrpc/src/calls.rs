@@ -14,7 +14,7 @@ pub(crate) struct CallId {
 #[derive(Debug)]
 pub(crate) struct Call {
     pub(crate) answer: Answer,
-    /// Number of the call in its network, for log lines.
+    /// Number of the call in its network, for events.
     pub(crate) number: u64,
     /// Index of its end.
     pub(crate) end: usize,

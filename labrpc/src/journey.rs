@@ -12,7 +12,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use log::debug;
+use labrt::events::{self, Parts, Rpc, rpc};
 
 use crate::calls::{Call, CallId, Recipient};
 use crate::client_end::{Answer, Request};
@@ -39,16 +39,19 @@ impl Fabric {
             let delay = fault::unanswered(state.long_delays, labrt::random_u64());
             let to = Recipient::Nobody;
             let call = state.calls.insert(Call { answer, number, end, to, poll_due: false });
+            let names = state.names(end);
             drop(state);
-            self.log_departure(number, end, &request, "nobody");
+            emit_sent(number, names, &request, rpc::Fate::Unreachable);
             return self.end_call_later(delay, call);
         };
         let fate = state.fate(end, index);
         let patience = state.ends[end].faults.as_ref().and_then(|faults| faults.patience);
         let to = Recipient::Server { index, id: server.id() };
         let call = state.calls.insert(Call { answer, number, end, to, poll_due: false });
+        let names = state.names(end);
         drop(state);
-        self.log_departure(number, end, &request, if fate.request_lost { "lost" } else { "sent" });
+        let outcome = if fate.request_lost { rpc::Fate::Lost } else { rpc::Fate::Delivered };
+        emit_sent(number, names, &request, outcome);
         if let Some(patience) = patience {
             self.end_call_later(patience, call);
         }
@@ -89,14 +92,10 @@ impl Fabric {
         match &outcome {
             Ok(reply) => {
                 labrt::sim::message("reply", reply);
-                let bytes = reply.len();
-                debug!(
-                    target: "rpc", call = call.number, event = "answered", bytes = bytes;
-                    "call {}: answered, {bytes} bytes", call.number
-                );
+                emit(call.number, || rpc::What::Answered { bytes: reply.len() as u64 });
             }
             Err(error) => {
-                debug!(target: "rpc", call = call.number, event = "failed"; "call {}: {error}", call.number);
+                emit(call.number, || rpc::What::Failed { error: error.to_string() });
             }
         }
         call.answer.give(outcome);
@@ -118,26 +117,36 @@ impl Fabric {
             Fabric::end_call_locked(state, id, Err(CallError::NoReply));
         }
     }
+}
 
-    fn log_departure(&self, number: u64, end: usize, request: &Request, what: &str) {
-        if !log::log_enabled!(target: "rpc", log::Level::Debug) {
-            return;
-        }
-        let state = self.state.lock();
-        let from = state.ends[end].name.clone();
-        let to = state.ends[end].server.map(|index| state.servers[index].name.clone());
-        drop(state);
-        let to = to.map_or_else(|| "?".to_owned(), |name| name.to_string());
-        let Request { service, method, args } = request;
-        let bytes = args.len();
-        debug!(
-            target: "rpc", call = number, event = what, from:% = from, to = &*to, method = *method, bytes = bytes;
-            "call {number}: {from} -> {to} {service}.{method}, {bytes} bytes, {what}"
-        );
-    }
+/// Who calls, and which server.
+type Names = (Arc<str>, Option<Arc<str>>);
+
+/// `names` are those of [`State::names`]: none if nobody listens.
+fn emit_sent(call: u64, names: Option<Names>, request: &Request, fate: rpc::Fate) {
+    let Some((from, to)) = names else { return };
+    let (service, method) = (request.service.into(), request.method.into());
+    let bytes = request.args.len() as u64;
+    emit(call, || rpc::What::Sent { from, to, service, method, bytes, fate });
+}
+
+#[inline]
+fn emit(call: u64, what: impl FnOnce() -> rpc::What) {
+    events::emit(|| Rpc { call, what: what() });
 }
 
 impl State {
+    /// Who calls through this end, and which server, if somebody listens.
+    #[inline]
+    fn names(&self, end: usize) -> Option<Names> {
+        if !events::listening(Parts::RPC) {
+            return None;
+        }
+        let end = &self.ends[end];
+        let to = end.server.map(|index| self.servers[index].name.to_shared());
+        Some((Arc::clone(&end.owner), to))
+    }
+
     /// The server that a request from this end gets to, if one does.
     fn route(&self, end: usize) -> Option<(usize, Arc<Server>)> {
         let end = &self.ends[end];
@@ -165,7 +174,7 @@ impl State {
 pub(crate) struct Journey {
     fabric: Arc<Fabric>,
     call: CallId,
-    /// Number of the call, for log lines.
+    /// Number of the call, for events.
     number: u64,
     /// Until the request is handed to it. A server may keep the journeys that it answers later, and would then own itself.
     server: Option<Arc<Server>>,
@@ -196,7 +205,7 @@ impl Journey {
     fn arrive(mut self: Box<Journey>) {
         let Some(server) = self.server.take() else { return };
         server.count_request();
-        self.log("arrives", "arrives");
+        emit(self.number, || rpc::What::Delivered);
         let node = server.node().clone();
         let Request { service, method, .. } = self.request;
         if server.handler(service, method).is_ok_and(|handler| handler.deferred) {
@@ -220,7 +229,7 @@ impl Journey {
     pub(crate) fn reply(mut self: Box<Journey>, outcome: Outcome) {
         self.outcome = outcome;
         self.handled = true;
-        self.log("handled", "the reply leaves");
+        emit(self.number, || rpc::What::Handled);
         wait(self.fate.reply_takes, move || self.deliver());
     }
 
@@ -229,37 +238,32 @@ impl Journey {
         let id = self.call;
         let mut state = self.fabric.state.lock();
         let Some(call) = state.calls.get_mut(id) else {
-            return self.log("late", "the reply comes too late");
+            return emit(self.number, || rpc::What::ReplyLate);
         };
         let (end, to) = (call.end, call.to);
         if to == Recipient::Nobody {
             return; // an earlier copy's reply is being held back
         }
         if self.fate.reply_lost || state.is_dead(end, to) {
-            self.log("reply lost", "the reply is lost");
+            emit(self.number, || rpc::What::ReplyLost { cut: false });
             return Fabric::end_call_locked(state, id, Err(CallError::NoReply));
         }
         if state.ends[end].faults.as_ref().is_some_and(|faults| faults.cut_replies) {
             let delay = fault::unanswered(state.long_delays, labrt::random_u64());
             state.release(id);
             drop(state);
-            self.log("reply lost", "the way back is cut");
+            emit(self.number, || rpc::What::ReplyLost { cut: true });
             return self.fabric.end_call_later(delay, id);
         }
         let outcome = std::mem::replace(&mut self.outcome, Err(CallError::NoReply));
         if let Some(held) = self.fate.reply_held {
             state.release(id);
             drop(state);
-            self.log("reply held", "the reply is held back");
+            emit(self.number, || rpc::What::ReplyHeld);
             let fabric = Arc::clone(&self.fabric);
             return wait(held, move || fabric.end_call(id, outcome));
         }
         Fabric::end_call_locked(state, id, outcome);
-    }
-
-    fn log(&self, event: &'static str, what: &str) {
-        let number = self.number;
-        debug!(target: "rpc", call = number, event = event; "call {number}: {what}");
     }
 }
 

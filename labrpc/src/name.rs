@@ -13,6 +13,16 @@ enum Repr {
     Text(Arc<str>),
 }
 
+impl Name {
+    /// The name as a text.
+    pub(crate) fn to_shared(&self) -> Arc<str> {
+        match &self.0 {
+            Repr::Number(number) => number.to_string().into(),
+            Repr::Text(text) => Arc::clone(text),
+        }
+    }
+}
+
 impl fmt::Display for Name {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.0 {

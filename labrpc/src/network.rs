@@ -64,7 +64,8 @@ pub(crate) struct State {
 }
 
 pub(crate) struct End {
-    pub(crate) name: Name,
+    /// The node that calls through it, for events.
+    pub(crate) owner: Arc<str>,
     /// Always `false` once the end is deleted.
     pub(crate) enabled: bool,
     /// Index of the server it is connected to, which need not exist yet.
@@ -160,18 +161,30 @@ impl Network {
 
     // ---- ends ---------------------------------------------------------------------------------------------------------
 
-    /// A new end, disabled and not connected.
+    /// A new end, disabled and not connected. Events name the current node as its owner.
     ///
     /// # Errors
     /// [`NetworkError::NameTaken`].
     pub fn make_end(&self, name: impl Into<Name>) -> Result<ClientEnd, NetworkError> {
-        let name = name.into();
+        self.make_end_of(labrt::Node::current().name(), name)
+    }
+
+    /// The same, for calls of another node, which events name as the caller.
+    ///
+    /// # Errors
+    /// [`NetworkError::NameTaken`].
+    pub fn make_end_of(
+        &self,
+        owner: impl Into<Arc<str>>,
+        name: impl Into<Name>,
+    ) -> Result<ClientEnd, NetworkError> {
+        let (owner, name) = (owner.into(), name.into());
         let mut state = self.lock();
         if state.end_names.contains_key(&name) {
             return Err(NetworkError::NameTaken(name));
         }
         let index = state.ends.len();
-        state.ends.push(End { name: name.clone(), enabled: false, server: None, faults: None });
+        state.ends.push(End { owner, enabled: false, server: None, faults: None });
         state.end_names.insert(name, index);
         drop(state);
         let fabric = Arc::clone(self.fabric());

@@ -64,6 +64,7 @@
 
 pub mod channel;
 mod disk;
+pub mod events;
 pub mod hang;
 pub mod mark;
 mod node;

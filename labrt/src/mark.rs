@@ -4,8 +4,8 @@
 //! [`reach`](Marks::reach) in the places. Since the list is known, a sweep can also name the marks that no run has reached: what
 //! the tests do not try, or what cannot happen any more.
 //!
-//! Reaching a mark waits for nothing, draws nothing and is no event: a run takes the same path with marks and without them. It is always
-//! on, and costs a few nanoseconds.
+//! Reaching a mark waits for nothing, draws nothing and is not part of the trace hash: a run takes the same path with marks and
+//! without them. Counting is always on and costs a few nanoseconds; whoever listens to the run gets a [`Mark`](events::Mark) too.
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
@@ -14,6 +14,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use parking_lot::Mutex;
 
+use crate::events;
 use crate::sim::{self, Context};
 
 /// The marks of one crate; made by [`marks!`](crate::marks).
@@ -56,6 +57,7 @@ impl Marks {
 
     /// Counts one more time that mark `number` of this list was reached.
     pub fn reach(&'static self, number: usize) {
+        events::emit(|| events::Mark { name: self.names[number].into() });
         if sim::context() == Context::Threads {
             self.first();
             self.counts[number].fetch_add(1, Ordering::Relaxed);

@@ -70,6 +70,10 @@ impl Node {
         &self.inner.name
     }
 
+    pub(crate) fn shared_name(&self) -> Arc<str> {
+        Arc::clone(&self.inner.name)
+    }
+
     pub(crate) fn number(&self) -> u32 {
         self.inner.number
     }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use parking_lot::{Condvar, Mutex};
 
+use crate::events::Inherited;
 use crate::node::Node;
 use crate::sim::{self, Context, Place, Wait};
 use crate::threads;
@@ -171,7 +172,9 @@ where
     node.count_thread_task();
     let node = node.clone();
     let run = threads::current_run();
+    let inherited = Inherited::capture();
     let job = move || {
+        let _listening = inherited.enter();
         let _running = threads::Running::task(name, &node, at, run);
         let mut result = Err(JoinError::Killed);
         node.run_thread_task(|| {
@@ -223,7 +226,9 @@ fn spawn_unwatched(
     node.count_thread_task();
     let node = node.clone();
     let run = threads::current_run();
+    let inherited = Inherited::capture();
     let job = move || {
+        let _listening = inherited.enter();
         let _running = threads::Running::task(name, &node, at, run);
         node.run_thread_task(|| {
             // The panic hook has printed it; the thread goes back to the pool.

@@ -10,7 +10,7 @@ use std::io::{self, BufWriter, Write as _};
 use std::path::Path;
 
 use parking_lot::Mutex;
-use serde::{Deserialize, Serialize};
+pub use view::annotation::{Annotation, Kind};
 
 /// Row of the checks.
 pub const CHECKER_ROW: &str = "$ Checker";
@@ -21,58 +21,6 @@ pub const TEST_ROW: &str = "$ Test Info";
 
 /// Viewers draw touching items as overlapping; this much is left between them, in ns.
 const GAP_NS: u64 = 1000;
-
-/// What an annotation is about; viewers show it as a colour.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-#[non_exhaustive]
-pub enum Kind {
-    /// About the test.
-    Info,
-    /// A check without a result.
-    Neutral,
-    /// A check that held.
-    Success,
-    /// A check that did not.
-    Failure,
-    /// A fault that was made on purpose.
-    Fault,
-    /// Anything a test wants to say.
-    User,
-}
-
-impl Kind {
-    /// Its background colour in pictures.
-    pub fn colour(self) -> &'static str {
-        match self {
-            Kind::Info => "#FAFAFA",
-            Kind::Neutral => "#FFECB3",
-            Kind::Success => "#C8E6C9",
-            Kind::Failure => "#FFCDD2",
-            Kind::Fault => "#B3E5FC",
-            Kind::User => "#FFF176",
-        }
-    }
-}
-
-/// One item on the time line.
-#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
-pub struct Annotation {
-    /// The row it is drawn in.
-    pub tag: String,
-    /// When it began, in ns.
-    pub start: u64,
-    /// When it ended, in ns; `None` for a point.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub end: Option<u64>,
-    /// Short text.
-    pub text: String,
-    /// Long text.
-    #[serde(default, skip_serializing_if = "String::is_empty")]
-    pub details: String,
-    /// What it is about.
-    pub kind: Kind,
-}
 
 /// The recorder of one cluster.
 #[derive(Debug, Default)]

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use labrpc::{Answer, CallError, ClientEnd, LinkFaults, Method, Network, Request, Transport};
+use labrt::events::{self, Cluster, Member};
 use parking_lot::Mutex;
 
 use crate::fatal;
@@ -56,12 +57,20 @@ impl Client {
     ) -> Client {
         let reach = Reach { ends: BTreeMap::new(), allowed, faults, deleted: false };
         let reach = Mutex::new(reach);
-        Client { inner: Arc::new(Inner { network, number, made: AtomicU64::new(0), reach }) }
+        let made = AtomicU64::new(0);
+        let client = Client { inner: Arc::new(Inner { network, number, made, reach }) };
+        events::emit(|| Cluster::Member { node: client.node(), member: Member::Client { number } });
+        client
     }
 
     /// Its number among the clients of the cluster, from 0.
     pub fn number(&self) -> u64 {
         self.inner.number
+    }
+
+    /// The name it has in events: `client-<number>`.
+    pub(crate) fn node(&self) -> String {
+        format!("client-{}", self.inner.number)
     }
 
     /// Calls a method of the server with this name. Calls may overlap.
@@ -92,7 +101,7 @@ impl Client {
         let network = &self.inner.network;
         let made = self.inner.made.fetch_add(1, Ordering::Relaxed);
         let name = format!("client-{}.{made}>{server}", self.inner.number);
-        let end = must(network.make_end(name.as_str()));
+        let end = must(network.make_end_of(self.node(), name.as_str()));
         must(network.connect(name.as_str(), server));
         let lost = {
             let mut reach = self.inner.reach.lock();

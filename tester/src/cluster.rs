@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use labrpc::{LinkFaults, Network};
 use labrt::Instant;
+use labrt::events::{self, Cluster as ClusterEvent};
 use parking_lot::Mutex;
 
 use crate::annotations::{Annotations, Kind};
@@ -322,7 +323,7 @@ impl Cluster {
             self.is_reliable(),
         ));
         self.inner.annotations.info(description, "");
-        log::info!(target: "tester", "begin {description}");
+        events::emit(|| ClusterEvent::Began { title: description.to_owned() });
         let total = self.rpc_total();
         self.inner.ops.store(0, Ordering::SeqCst);
         let mut books = self.inner.books.lock();

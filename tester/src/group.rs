@@ -11,6 +11,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use labrpc::{LinkFaults, Network};
+use labrt::events::{self, Cluster, Member};
 use labrt::{CrashError, Mutex, Node, Persister};
 
 use crate::annotations::Annotations;
@@ -108,6 +109,10 @@ impl Group {
             links: BTreeMap::new(),
         };
         let servers = Mutex::new(servers);
+        for (server, node) in (0..).zip(&names) {
+            let member = Member::Server { group: gid, server };
+            events::emit(|| Cluster::Member { node: node.clone(), member });
+        }
         Group { inner: Arc::new(Inner { network, gid, names, starter, annotations, servers }) }
     }
 
@@ -176,7 +181,7 @@ impl Group {
             }
             (node, ends, persister)
         };
-        log::info!(target: "tester", node = inner.names[i].as_str(), event = "start"; "start {}", inner.names[i]);
+        events::emit(|| Cluster::Started { node: inner.names[i].clone() });
         let setup = ServerSetup { ends, gid: inner.gid, me: i, persister };
         let hosted = node.enter(|| (inner.starter)(setup));
         let server = Incarnation::rpc_server(&node, &hosted);
@@ -204,7 +209,7 @@ impl Group {
     pub fn shutdown_server(&self, i: usize) {
         self.check(i);
         let name = self.inner.names[i].as_str();
-        log::info!(target: "tester", node = name, event = "shut down"; "shut down {name}");
+        events::emit(|| Cluster::ShutDown { node: name.to_owned() });
         for hosted in self.take_down(i).iter().flat_map(|hosted| hosted.iter()) {
             hosted.kill();
         }
@@ -221,7 +226,7 @@ impl Group {
         let node = self.inner.servers.lock().slots[i].node.clone();
         node.crash()?;
         let name = self.inner.names[i].as_str();
-        log::info!(target: "tester", node = name, event = "crash"; "crash {name}");
+        events::emit(|| Cluster::Crashed { node: name.to_owned() });
         drop(self.take_down(i));
         self.annotate();
         Ok(())
@@ -328,7 +333,11 @@ impl Group {
             }
             servers.partitioned = !one.is_empty() && !other.is_empty();
         }
-        log::info!(target: "tester", event = "partition"; "partition {one:?} {other:?}");
+        events::emit(|| Cluster::Partitioned {
+            group: inner.gid,
+            one: one.to_vec(),
+            other: other.to_vec(),
+        });
         if one.is_empty() || other.is_empty() {
             self.annotate();
         } else {

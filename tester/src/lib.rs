@@ -45,9 +45,7 @@
 //!   server.rs      what a server is given, and what it is made of
 //!   client.rs      ends for one clerk
 //!   annotations.rs faults and checks on a time line
-//!   trace.rs       the events of a run that was traced
 //!   nemesis/       faults by schedule, drawn from a seed
-//!   page/          a traced run as a page to look at
 //!   kv/            recorded clerks, workloads, and the verdict on what they saw
 //! ```
 //!
@@ -67,11 +65,9 @@ mod group;
 pub mod kv;
 mod lab;
 pub mod nemesis;
-pub mod page;
 mod randstring;
 mod report;
 mod server;
-pub mod trace;
 
 pub use annotations::{Annotation, Annotations, CHECKER_ROW, FAULT_ROW, Kind, TEST_ROW};
 pub use client::Client;

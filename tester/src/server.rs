@@ -98,7 +98,7 @@ impl Incarnation {
         let mut end_names = Vec::with_capacity(names.len());
         for to in names {
             let name = format!("{}.{life}>{to}", names[me]);
-            ends.push(must(network.make_end(name.as_str())));
+            ends.push(must(network.make_end_of(names[me].as_str(), name.as_str())));
             must(network.connect(name.as_str(), to.as_str()));
             end_names.push(name);
         }

@@ -3,9 +3,10 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
+use labrt::events::{Event, Record, raft, rpc};
 use tester::kv::GenericTest;
-use tester::trace::{Event, Events};
 use tester::{Settings, TestId, TestOptions};
+use view::trace::Records;
 
 use crate::harness::{MAX_RAFT_STATE, generic};
 
@@ -34,40 +35,45 @@ fn a_traced_run_takes_the_same_path() {
         assert!(judgement.passed, "{}", judgement.text);
         assert!(judgement.text.contains("twice the same run"), "{}", judgement.text);
         let path = judgement.text.lines().find_map(|line| line.trim().strip_prefix("trace: "));
-        let events = Events::open(Path::new(path.unwrap())).unwrap();
-        check(&events.map(Result::unwrap).collect::<Vec<_>>());
+        let records = Records::open(Path::new(path.unwrap())).unwrap();
+        check(&records.map(Result::unwrap).collect::<Vec<_>>());
     }
 }
 
-/// Time never goes back, every part has its say, and a reply arrives only where a request did.
-fn check(events: &[Event]) {
-    assert!(events.is_sorted_by_key(|event| event.t));
+/// Time never goes back, every part emits events, and a reply arrives only where a request did.
+fn check(records: &[Record]) {
+    assert!(records.is_sorted_by_key(|record| record.t));
     let mut lines: BTreeMap<&str, usize> = BTreeMap::new();
-    let mut calls: BTreeMap<u64, Vec<&str>> = BTreeMap::new();
-    for event in events {
-        *lines.entry(&event.target).or_default() += 1;
-        if let (Some(call), Some(what)) = (event.fields.call, &event.fields.event) {
-            calls.entry(call).or_default().push(what);
-        }
-        // A log begins at its snapshot, and what is committed lies in it.
-        if let (Some(last), Some(commit), Some(base)) =
-            (event.fields.last, event.fields.commit, event.fields.base)
-        {
-            assert!(base <= commit && commit <= last, "{event:?}");
+    let mut calls: BTreeMap<u64, Vec<&rpc::What>> = BTreeMap::new();
+    for record in records {
+        *lines.entry(record.event.target()).or_default() += 1;
+        match &record.event {
+            Event::Rpc(rpc) => calls.entry(rpc.call).or_default().push(&rpc.what),
+            // A log begins at its snapshot, and what is committed lies in it.
+            Event::Raft(event) => {
+                if let raft::What::State { state, .. } = &event.what {
+                    let (base, last) = (state.base.index, state.last.index);
+                    assert!(base <= state.commit && state.commit <= last, "{record:?}");
+                }
+            }
+            _ => {}
         }
     }
-    for target in ["raft::election", "raft::append", "raft::snapshot", "rpc", "rsm", "kv", "tester"]
+    for target in
+        ["raft::election", "raft::append", "raft::snapshot", "rpc", "rsm", "kv", "tester", "mark"]
     {
         assert!(lines.contains_key(target), "nothing of {target}: {lines:?}");
     }
+    let lost = |what: &&rpc::What| matches!(what, rpc::What::Sent { fate: rpc::Fate::Lost, .. });
+    let reply_lost = |what: &&rpc::What| matches!(what, rpc::What::ReplyLost { .. });
     for (call, stations) in &calls {
-        assert!(matches!(stations[0], "sent" | "lost" | "nobody"), "{call}: {stations:?}");
-        if stations.contains(&"answered") {
-            let expected = ["arrives", "handled"];
-            assert!(expected.iter().all(|it| stations.contains(it)), "{call}: {stations:?}");
+        assert!(matches!(stations[0], rpc::What::Sent { .. }), "{call}: {stations:?}");
+        if stations.iter().any(|what| matches!(what, rpc::What::Answered { .. })) {
+            assert!(stations.contains(&&rpc::What::Delivered), "{call}: {stations:?}");
+            assert!(stations.contains(&&rpc::What::Handled), "{call}: {stations:?}");
         }
     }
-    let lost = calls.values().filter(|stations| stations[0] == "lost").count();
-    let late = calls.values().filter(|stations| stations.contains(&"reply lost")).count();
-    assert!(lost > 0 && late > 0 && calls.len() > 500);
+    let requests_lost = calls.values().filter(|stations| lost(&stations[0])).count();
+    let replies_lost = calls.values().filter(|stations| stations.iter().any(reply_lost)).count();
+    assert!(requests_lost > 0 && replies_lost > 0 && calls.len() > 500);
 }

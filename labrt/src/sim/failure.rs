@@ -95,6 +95,8 @@ pub struct Failure {
     pub at: Duration,
     /// Node and task that failed, where one did.
     pub task: Option<String>,
+    /// The node that failed, where one did.
+    pub node: Option<String>,
     /// What went wrong, in words.
     pub message: String,
     /// The other tasks at that moment; those of a livelock with the hottest first.

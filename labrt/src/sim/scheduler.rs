@@ -93,6 +93,7 @@ fn setup_failure(config: &Config, message: &str) -> Failure {
         seed: config.seed,
         at: Duration::ZERO,
         task: None,
+        node: None,
         message: message.to_owned(),
         tasks: Vec::new(),
     }
@@ -113,7 +114,7 @@ fn runaway<T>(config: &Config, progress: &Progress) -> Run<T> {
         ),
     );
     failure.kind = FailureKind::Runaway;
-    failure.task = Some(progress.describe_running());
+    (failure.task, failure.node) = progress.running();
     failure.at = Duration::from_nanos(progress.now());
     let report = Report { seed: config.seed, virtual_time: failure.at, ..Report::default() };
     Run { result: Err(failure), report }

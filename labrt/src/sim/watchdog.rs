@@ -84,14 +84,16 @@ impl Progress {
     }
 
     /// The task that has the processor, for a report.
-    pub(super) fn describe_running(&self) -> String {
+    /// The running task, in words, and its node.
+    pub(super) fn running(&self) -> (Option<String>, Option<String>) {
         let slot = self.running.load(Ordering::Relaxed);
         match self.tasks.lock().get(slot as usize) {
-            None => "a timer callback".into(),
+            None => (Some("a timer callback".into()), None),
             Some(task) => {
-                let nodes = self.nodes.lock();
-                let node = nodes.get(task.node as usize).map_or("-", String::as_str);
-                format!("task #{} {node}/{} (spawned at {})", task.number, task.name, task.spawned)
+                let node = self.nodes.lock().get(task.node as usize).cloned();
+                let name = node.as_deref().unwrap_or("-");
+                let Known { number, name: task, spawned, .. } = task;
+                (Some(format!("task #{number} {name}/{task} (spawned at {spawned})")), node)
             }
         }
     }

@@ -984,6 +984,7 @@ impl World {
             seed: self.config.seed,
             at: Duration::from_nanos(self.now),
             task: self.describe_running(),
+            node: self.running.map(|_| self.running_names().0.to_owned()),
             message,
             tasks,
         }

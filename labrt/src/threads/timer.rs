@@ -5,12 +5,13 @@ use std::time::Duration;
 
 use parking_lot::{Condvar, Mutex};
 
+use crate::events::Inherited;
 use crate::timers::Timers;
 
 type Callback = Box<dyn FnOnce() + Send>;
 
-/// Each with the watched run that has set it.
-static TIMERS: Mutex<Timers<Duration, (u64, Callback)>> = Mutex::new(Timers::new());
+/// Each with the watched run that has set it, and with who listens to that run.
+static TIMERS: Mutex<Timers<Duration, (u64, Inherited, Callback)>> = Mutex::new(Timers::new());
 static CHANGED: Condvar = Condvar::new();
 
 /// Calls `callback` after `delay`, on the timer thread; at once, on the calling thread, if there is no delay.
@@ -25,7 +26,7 @@ pub(crate) fn after(delay: Duration, callback: Callback) {
     let at = super::now() + delay;
     let mut timers = TIMERS.lock();
     let first = timers.first().is_none_or(|timer| at < timer.at);
-    timers.add(at, (super::current_run(), callback));
+    timers.add(at, (super::current_run(), Inherited::capture(), callback));
     drop(timers);
     if first {
         CHANGED.notify_one();
@@ -45,8 +46,9 @@ fn run() {
         }
         let timer = timers.take_first().expect("the timer just seen");
         parking_lot::MutexGuard::unlocked(&mut timers, || {
-            let (run, callback) = timer.target;
+            let (run, inherited, callback) = timer.target;
             let _enter = super::Enter::run(run);
+            let _listening = inherited.enter();
             // A panic in a callback must not end the thread that all timers share; the hook has printed it.
             let _ = std::panic::catch_unwind(std::panic::AssertUnwindSafe(callback));
         });

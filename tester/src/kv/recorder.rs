@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use kvapi::Error;
+use labrt::events::{self, Operation};
 
 use super::op_log::{Answer, Heard, Op, OpLog, Request};
 use super::verdict::Legality;
@@ -76,10 +77,7 @@ impl Recorder {
 
     pub(super) fn clerk<C: ?Sized>(&self, clerk: Box<C>, client: Client) -> TestClerk<C> {
         let (number, busy) = (self.log.new_client(), AtomicBool::new(false));
-        log::debug!(
-            target: "kv", clerk = number, client = client.number();
-            "clerk {number} of the history calls as client-{}", client.number()
-        );
+        events::emit(|| Operation::Clerk { clerk: number, node: client.node() });
         TestClerk { inner: Arc::new(Inner { clerk, client, number, busy }) }
     }
 
@@ -94,14 +92,14 @@ impl Recorder {
         // Two tasks with one clerk are two clients: operations of one client do not overlap.
         let alone = !clerk.inner.busy.swap(true, Ordering::SeqCst);
         let number = if alone { clerk.inner.number } else { self.log.new_client() };
-        log::debug!(target: "kv", clerk = number, event = "call"; "clerk {number}: {}", request.brief());
+        events::emit(|| Operation::Called { clerk: number, request: request.brief() });
         let open = self.log.call(number, request);
         let result = call(&clerk.inner.clerk);
         let heard = match &result {
             Ok(result) => heard(result),
             Err(error) => Heard::Answer(Answer::Failed(*error)),
         };
-        log::debug!(target: "kv", clerk = number, event = "return"; "clerk {number} has {}", heard.brief());
+        events::emit(|| Operation::Returned { clerk: number, answer: heard.brief() });
         self.log.finish(open, heard);
         if alone {
             clerk.inner.busy.store(false, Ordering::SeqCst);

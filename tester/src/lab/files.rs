@@ -8,18 +8,22 @@
 //! | `history.jsonl` | operations of clients, as `porcupine` reads them |
 //! | `annotations.jsonl` | faults and checks |
 //! | `log.txt` | one event a line; of the second run |
-//! | `run.html` | a page of the run: see [`page`](crate::page) |
-//! | `trace.jsonl` | the same with its facts as fields, for programs |
+//! | `run.html` | a page of the run: see [`view::page`] |
+//! | `run.json` | test, seed, verdict and failure: what the page shows besides the other files |
+//! | `trace.jsonl` | the events of `log.txt` as objects, for programs |
 //!
 //! Event lists are large, so hashes are compared first, and only a run that does not repeat is run again with its events kept.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
-use super::drawing::draw;
+use view::trace::{TEXT_FILE, TRACE_FILE, Writer};
+use view::{Failure, HistoryFile, Run};
+
 use super::entry::TestId;
-use super::logging::{RunLog, TEXT_FILE, TRACE_FILE};
 use super::place;
 use super::runs::{Backend, Keep, Outcome, TestOptions, run_keeping};
+use crate::kv;
 
 /// What became of the files of a run.
 #[derive(Debug, Default)]
@@ -38,59 +42,110 @@ pub(crate) fn write_everything(
     body: impl Fn() + Clone + Send + Sync + 'static,
 ) -> Files {
     let mut files = Files::default();
-    let run = outcome.seed.map_or_else(|| Backend::Threads.to_string(), |seed| seed.to_string());
-    let folder = place::folder_of(&format!("{}-{run}", test.name()));
+    let name = outcome.seed.map_or_else(|| Backend::Threads.to_string(), |seed| seed.to_string());
+    let folder = place::folder_of(&format!("{}-{name}", test.name()));
     if let Err(error) = std::fs::create_dir_all(&folder) {
         files.lines.push(format!("cannot create {}: {error}", folder.display()));
         return files;
     }
-    files.note("history", outcome.write_histories(&folder.join("history.jsonl")));
-    files.note("annotations", outcome.write_annotations(&folder.join("annotations.jsonl")));
+    let histories = files.note("history", outcome.write_histories(&folder.join("history.jsonl")));
+    let annotations = outcome.write_annotations(&folder.join("annotations.jsonl"));
+    let annotations = files.note("annotations", annotations);
+    let run = describe(test, outcome, &histories, &annotations);
+    if let Err(error) = run.write(&folder) {
+        files.lines.push(format!("{}: not written: {error}", view::RUN_FILE));
+    }
     if let Some(seed) = outcome.seed {
-        files.divergence = trace(&mut files.lines, &folder, test, seed, options, outcome, body);
+        files.divergence = trace(&mut files.lines, &folder, seed, options, outcome, body);
     }
     files
 }
 
 impl Files {
-    fn note(&mut self, what: &str, written: std::io::Result<Vec<PathBuf>>) {
-        note(&mut self.lines, what, written);
+    /// Adds a line for each file. Returns those that were written.
+    fn note(&mut self, what: &str, written: std::io::Result<Vec<PathBuf>>) -> Vec<PathBuf> {
+        note(&mut self.lines, what, written)
     }
 }
 
-fn note(lines: &mut Vec<String>, what: &str, written: std::io::Result<Vec<PathBuf>>) {
+fn note(
+    lines: &mut Vec<String>,
+    what: &str,
+    written: std::io::Result<Vec<PathBuf>>,
+) -> Vec<PathBuf> {
     match written {
         Ok(paths) => {
             lines.extend(paths.iter().map(|path| format!("{what}: {}", path.display())));
+            paths
         }
-        Err(error) => lines.push(format!("{what}: not written: {error}")),
+        Err(error) => {
+            lines.push(format!("{what}: not written: {error}"));
+            Vec::new()
+        }
     }
+}
+
+/// What the page shows besides events, annotations and operations.
+fn describe(
+    test: &TestId,
+    outcome: &Outcome,
+    histories: &[PathBuf],
+    annotations: &[PathBuf],
+) -> Run {
+    let name = |path: &PathBuf| {
+        path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default()
+    };
+    let seed = outcome.seed.map_or_else(String::new, |seed| format!(", seed {seed}"));
+    let mut run = Run::default();
+    run.title = format!("{}{seed}", test.name());
+    run.verdict = outcome.verdict.word().to_owned();
+    run.report = outcome.verdict.report().to_owned();
+    run.annotation_files = annotations.iter().map(name).collect();
+    run.failure = outcome.failure.as_ref().map(|failure| Failure {
+        t: u64::try_from(failure.at.as_nanos()).unwrap_or(u64::MAX),
+        node: failure.node.clone().unwrap_or_default(),
+        what: format!("{}: {}", failure.kind, failure.message),
+    });
+    let recorded = outcome.state.books(|books| books.histories.clone());
+    let recorded = recorded.iter().filter(|history| !history.is_empty());
+    for (path, history) in histories.iter().zip(recorded) {
+        let mut file = HistoryFile { file: name(path), marked: Vec::new() };
+        if !outcome.verdict.is_pass()
+            && run.histories.iter().all(|history| history.marked.is_empty())
+            && let Some(found) = kv::contradiction(&history.ops())
+        {
+            run.report = format!("{}\n\n{}", run.report, found.text);
+            let stuck = history.ops()[found.stuck].returned.as_ref().map(|(at, _)| at.as_nanos());
+            run.focus = stuck;
+            file.marked = found.ops;
+        }
+        run.histories.push(file);
+    }
+    run
 }
 
 /// Makes the run again with tracing on and writes what only that gives. Returns how it parted from the first, if it did.
 fn trace(
     lines: &mut Vec<String>,
     folder: &Path,
-    test: &TestId,
     seed: u64,
     options: &TestOptions,
     first: &Outcome,
     body: impl Fn() + Clone + Send + Sync + 'static,
 ) -> Option<String> {
-    let log = match RunLog::create(folder) {
-        Ok(log) => log,
+    let log = match Writer::create(folder) {
+        Ok(log) => Arc::new(log),
         Err(error) => {
             lines.push(format!("log: not written: {error}"));
             return None;
         }
     };
-    let keep = Keep { log: Some(log.clone()), ..Keep::default() };
+    let keep = Keep { log: Some(Arc::clone(&log) as _), ..Keep::default() };
     let second = run_keeping(Backend::Sim, seed, options, keep, body.clone());
     let [text, trace] = [TEXT_FILE, TRACE_FILE].map(|name| folder.join(name));
     note(lines, "log", log.finish().map(|()| vec![text]));
-    let drawn = draw(&folder.join("run.html"), test, &trace, &second).map(|path| vec![path]);
     note(lines, "trace", Ok(vec![trace]));
-    note(lines, "page", drawn);
+    note(lines, "page", view::draw(folder).map(|path| vec![path]));
     let (Some(expected), Some(got)) = (first.trace_hash, second.trace_hash) else { return None };
     if expected == got {
         return None;

@@ -14,7 +14,6 @@
 //! ```
 
 mod cpu;
-mod drawing;
 mod entry;
 mod failure;
 mod files;
@@ -27,13 +26,10 @@ mod settings;
 mod state;
 mod summary;
 mod sweep;
-mod tail_file;
 mod worker;
 
 pub(crate) use cpu::Stopwatch;
 pub use entry::{Judgement, TestId, judge, run_lab_test};
-#[cfg(test)]
-pub(crate) use place::folder_of;
 pub use runs::{Backend, Outcome, TestOptions, Verdict, run};
 pub use settings::{Settings, SettingsError};
 pub(crate) use state::{LiveClusters, RunState, current, spawn_named};

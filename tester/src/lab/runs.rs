@@ -6,11 +6,12 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
+use labrt::events::{self, Sink};
 use labrt::hang::{HangKind, Limits};
 use labrt::sim::FailureKind;
 
 use super::cpu::{Stopwatch, thread_cpu_time};
-use super::logging::RunLog;
+use super::logging::RaisedLevel;
 use super::state::{Enter, LiveClusters, RunState};
 use crate::nemesis::Schedule;
 
@@ -237,8 +238,8 @@ pub fn run(
 /// What of a run is to be kept besides its figures. A simulated run takes the same path whatever is kept.
 #[derive(Clone, Default)]
 pub(crate) struct Keep {
-    /// Where all log lines go.
-    pub(crate) log: Option<RunLog>,
+    /// Who gets all its events.
+    pub(crate) log: Option<Arc<dyn Sink>>,
     /// Whether to keep every event of a simulated run in [`Outcome::events`].
     pub(crate) events: bool,
 }
@@ -273,10 +274,11 @@ fn run_simulated(
     let config = labrt::sim::Config::new(seed).time_limit(limit).record(keep.events);
     let watch = Stopwatch::start();
     let log = keep.log;
+    let _raised = log.as_ref().map(|_| RaisedLevel::new());
     let inside = Arc::clone(&state);
     let run = labrt::sim::run(config, move || {
         if let Some(log) = log {
-            log.attach(); // until this OS thread ends, so that the last destructors are logged too
+            events::listen(log).until_the_thread_ends(); // the last destructors emit events too
         }
         let _enter = Enter::run(Arc::clone(&inside));
         let _measure = Measure(inside);
@@ -318,9 +320,7 @@ fn run_on_threads(
     let limits = Limits::new(total).patience(options.hang_after);
     let inside = Arc::clone(&state);
     let ended = labrt::hang::watched(limits, move || {
-        if let Some(log) = &keep.log {
-            log.attach();
-        }
+        let _listening = keep.log.clone().map(events::listen);
         let enter = Enter::run(inside);
         let clusters = LiveClusters::of_run().unwrap_or_default();
         let mut result = catch_unwind(AssertUnwindSafe(|| {
@@ -332,7 +332,6 @@ fn run_on_threads(
             result = result.and(Err(error));
         }
         drop(enter);
-        RunLog::detach();
         result.map_err(|payload| panic_text(&*payload))
     });
     let (verdict, kind) = match ended {

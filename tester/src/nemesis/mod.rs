@@ -24,7 +24,6 @@ use std::time::Duration;
 
 pub use draw::Limits;
 pub use run::Nemesis;
-pub(crate) use run::ROW;
 pub use schedule::{Fault, FaultKind, Messages, Schedule, ScheduleError, Who};
 pub(crate) use shrink::{kind_of_failure, shrink};
 

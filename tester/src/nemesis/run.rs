@@ -3,7 +3,9 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use labrt::events::{self, Fault};
 use labrt::{Instant, JoinHandle, Left};
+use view::annotation::NEMESIS_ROW as ROW;
 
 use super::schedule::{FaultKind, Schedule, Who};
 use super::weather::{InForce, Weather};
@@ -15,9 +17,6 @@ use crate::lab::spawn_named;
 
 /// How often the nemesis looks whether a server that is to crash at a place of its own has done so.
 const LOOK: Duration = Duration::from_micros(500);
-
-/// Row of the annotations.
-pub(crate) const ROW: &str = "$ Nemesis";
 
 /// Who leads at the moment, if the test can tell.
 type Leader = Arc<dyn Fn() -> Option<usize> + Send + Sync>;
@@ -107,7 +106,7 @@ impl Run {
         }
         self.wait_until(self.begun + self.schedule.duration());
         self.cluster.annotations().point_of(Kind::Info, ROW, "all is well again", "");
-        log::info!(target: "nemesis", "all is well again");
+        events::emit(|| Fault::AllEnded);
     }
 
     /// Waits, and takes servers out of the network that crash meanwhile.
@@ -164,7 +163,11 @@ impl Run {
                 leader.filter(|&leader| self.group.is_running(leader)).into_iter().collect()
             }
         };
-        log::info!(target: "nemesis", "{kind}: begins for {targets:?}");
+        events::emit(|| Fault::Began {
+            fault: number,
+            name: kind.to_string(),
+            targets: targets.clone(),
+        });
         for &i in targets.iter().filter(|_| kind.is_crash()) {
             self.down[i] += 1;
             if self.group.is_running(i) && !self.arm(i, &kind) {
@@ -184,7 +187,11 @@ impl Run {
     fn end(&mut self, number: usize) {
         let Some((begun, fault)) = self.in_force[number].take() else { return };
         let InForce { kind, targets, .. } = fault;
-        log::info!(target: "nemesis", "{kind}: ends for {targets:?}");
+        events::emit(|| Fault::Ended {
+            fault: number,
+            name: kind.to_string(),
+            targets: targets.clone(),
+        });
         for &i in targets.iter().filter(|_| kind.is_crash()) {
             self.bring_up(i, &kind);
         }
@@ -225,7 +232,7 @@ impl Run {
 
     /// Crashes a server that runs. On threads nothing can be stopped where it stands: it is shut down.
     fn crash(&mut self, i: usize) {
-        log::info!(target: "nemesis", "S{i} crashes");
+        events::emit(|| Fault::Crashes { server: i });
         if self.group.crash_server(i).is_err() {
             self.group.shutdown_server(i);
         }

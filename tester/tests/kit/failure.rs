@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
+use labrt::events::{Cluster, Event, Record, Rpc, rpc};
 use tester::kv::KvHarness;
 use tester::{Judgement, Settings, TestId, TestOptions};
 
@@ -59,16 +60,18 @@ fn report_files_and_the_command_that_repeats() {
     assert!(log.contains(" INFO tester begin Test: deliberate failure\n"), "{log}");
     let annotations = read(&file(&judgement, "annotations"));
     assert!(annotations.contains("partition = [1] [0 2]"), "{annotations}");
-    // The trace has the same lines, with their facts.
-    let events = tester::trace::Events::open(&file(&judgement, "trace")).unwrap();
-    assert_eq!(events.cut(), 0);
-    let events: Vec<_> = events.map(Result::unwrap).collect();
-    assert_eq!(events.len(), log.lines().count());
-    let started = events.iter().find(|event| event.message == "start server-0-1").unwrap();
-    assert_eq!((started.node.as_str(), started.about()), ("test", "server-0-1"));
-    let answered =
-        |event: &&tester::trace::Event| event.fields.event.as_deref() == Some("answered");
-    assert_eq!(events.iter().filter(answered).count(), 1);
+    // The trace has the same events, as objects.
+    let records = view::trace::Records::open(&file(&judgement, "trace")).unwrap();
+    assert_eq!(records.cut(), 0);
+    let records: Vec<Record> = records.map(Result::unwrap).collect();
+    assert_eq!(records.len(), log.lines().count());
+    let started = Event::Cluster(Cluster::Started { node: "server-0-1".to_owned() });
+    let started = records.iter().find(|record| record.event == started).unwrap();
+    assert_eq!((&*started.node, started.about()), ("test", "server-0-1"));
+    let answered = |record: &&Record| {
+        matches!(&record.event, Event::Rpc(Rpc { what: rpc::What::Answered { .. }, .. }))
+    };
+    assert_eq!(records.iter().filter(answered).count(), 1);
     // The same again, under make.
     let mut settings = Settings::default();
     settings.make_target = Some("test-tester".to_owned());

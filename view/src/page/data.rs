@@ -6,10 +6,12 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-use super::Run;
-use crate::annotations::{Annotation, Kind};
-use crate::kv::{Answer, Op};
-use crate::trace::Event;
+use events::{Cluster, Event, Fault, Operation, Record, raft, rpc};
+
+use crate::Run;
+use crate::annotation::{Annotation, Kind, NEMESIS_ROW};
+use crate::history::Op;
+use crate::members::{self, Members, is_shown};
 
 /// The data of a page. Field names are short: they are written once, but read in the page's script.
 #[derive(Serialize)]
@@ -17,8 +19,8 @@ struct Data<'a> {
     title: &'a str,
     verdict: &'a str,
     report: &'a str,
-    /// Name and kind of each lane: 0 server, 1 clerk, 2 anything else.
-    lanes: Vec<(String, u8)>,
+    /// Name, short name and kind of each lane: 0 server, 1 clerk, 2 anything else.
+    lanes: Vec<LaneRow>,
     methods: Vec<String>,
     targets: Vec<String>,
     texts: Vec<String>,
@@ -28,8 +30,8 @@ struct Data<'a> {
     applied: Vec<(usize, u64, u64)>,
     /// Lane, time, kind ([`Mark`]), text.
     marks: Vec<(i64, u64, u8, usize)>,
-    /// Lane, call, return or -1, text, kind (0 read, 1 write), answered with an error, marked.
-    ops: Vec<(usize, u64, i64, usize, u8, bool, bool)>,
+    /// Lane, call, return or -1, request, answer, kind (0 read, 1 write), answered with an error, marked.
+    ops: Vec<OperationRow>,
     /// Row, start, end or -1, text, details, colour, whether it is a fault.
     notes: Vec<NoteRow>,
     /// Lane or -1, time, target, text: log lines that are nothing else.
@@ -41,6 +43,12 @@ struct Data<'a> {
     /// Where the picture begins and ends, and how many events are not in it.
     cut: Option<(u64, u64, u64)>,
 }
+
+/// As in `Data::ops`.
+type OperationRow = (usize, u64, i64, usize, usize, u8, bool, bool);
+
+/// Name, short name, kind.
+type LaneRow = (String, String, u8);
 
 /// Lane, time, term, role, last, commit, base, task that changed it, and a text or -1.
 type StateRow = (usize, u64, u64, u8, u64, u64, u64, u64, i64);
@@ -102,7 +110,7 @@ enum End {
 struct State {
     lane: usize,
     t: u64,
-    facts: (u64, u8, u64, u64, u64),
+    state: raft::State,
     task: u64,
     text: i64,
 }
@@ -129,6 +137,7 @@ impl Table {
 /// Everything of the run, before it is known what has a place on the page.
 #[derive(Default)]
 struct Found {
+    members: Members,
     lanes: Lanes,
     methods: Table,
     targets: Table,
@@ -140,8 +149,10 @@ struct Found {
     lines: Vec<(i64, u64, usize, usize)>,
     /// By number in the history, the clerk's lane.
     clerks: BTreeMap<i64, usize>,
-    /// Faults that have begun and not ended: their annotations come with their ends.
-    faults: Vec<(u64, String)>,
+    /// Lanes of clerks whose client is not known, with the clerk's number.
+    unnamed_clerks: BTreeMap<usize, i64>,
+    /// Faults that have begun and not ended, by number: when, and what. Their annotations come with their ends.
+    faults: BTreeMap<usize, (u64, String)>,
     /// Times of the first and the last event.
     begin: Option<u64>,
     end: u64,
@@ -153,11 +164,7 @@ struct Lanes(Table);
 impl Lanes {
     /// The lane of a server or a clerk. `None` for the test itself.
     fn of(&mut self, name: &str) -> Option<usize> {
-        if name.is_empty() || name == "test" || name == "?" {
-            None
-        } else {
-            Some(self.0.number(name))
-        }
+        is_shown(name).then(|| self.0.number(name))
     }
 }
 
@@ -165,102 +172,88 @@ fn place(lane: Option<usize>) -> i64 {
     lane.map_or(-1, |lane| lane as i64)
 }
 
-/// `server-0-1.3` and `server-0-2` of the end `server-0-1.3>server-0-2`.
-fn sides(end: &str) -> (&str, &str) {
-    end.split_once('>').unwrap_or((end, ""))
-}
-
-/// The node of `server-0-1.3`: its third life is drawn on the same lane.
-fn owner(side: &str) -> &str {
-    side.split_once('.').map_or(side, |(owner, _)| owner)
+/// What is under way while the events are read.
+#[derive(Default)]
+struct UnderWay {
+    /// The calls, by number.
+    calls: BTreeMap<u64, usize>,
+    /// By number of the task: the text of the message that Raft is sending.
+    messages: BTreeMap<u64, usize>,
+    /// By number of the task: the call that carries it.
+    callers: BTreeMap<u64, usize>,
 }
 
 impl Found {
-    fn read(events: impl Iterator<Item = Event>) -> Found {
+    fn read(records: impl Iterator<Item = Record>) -> Found {
         let mut found = Found::default();
-        // By number of the call, while it is under way.
-        let mut open: BTreeMap<u64, usize> = BTreeMap::new();
-        // By number of the task: what Raft says it is sending, and then the call that carries it.
-        let mut says: BTreeMap<u64, usize> = BTreeMap::new();
-        let mut caller: BTreeMap<u64, usize> = BTreeMap::new();
-        for event in events {
-            found.begin.get_or_insert(event.t);
-            found.end = event.t;
-            let event = &event;
-            match event.target.as_str() {
-                "rpc" if event.fields.call.is_some() => {
-                    found.call(event, &mut open, &mut says, &mut caller)
-                }
-                target if target.starts_with("raft::") => found.raft(event, &mut says, &caller),
-                "tester" => found.tester(event),
-                "nemesis" => found.nemesis(event),
-                _ => {
-                    if let (Some(clerk), Some(client)) = (event.fields.clerk, event.fields.client)
-                        && let Some(lane) = found.lanes.of(&format!("client-{client}"))
-                    {
-                        found.clerks.insert(clerk, lane);
-                    } else if event.target != "kv" {
-                        found.line(event);
+        let mut under_way = UnderWay::default();
+        for record in records {
+            let record = &record;
+            found.members.learn(record);
+            if !record.event.is_declaration() {
+                found.begin.get_or_insert(record.t);
+            }
+            found.end = record.t;
+            match &record.event {
+                Event::Rpc(call) => found.call(record, call, &mut under_way),
+                Event::Raft(raft) => found.raft(record, raft, &mut under_way),
+                Event::Cluster(cluster) => found.cluster(record, cluster),
+                Event::Fault(fault) => found.fault(record, fault),
+                Event::Operation(Operation::Clerk { clerk, node }) => {
+                    if let Some(lane) = found.lanes.of(node) {
+                        found.clerks.insert(*clerk, lane);
                     }
                 }
+                // They are in the history, with more about them.
+                Event::Operation(_) => {}
+                _ => found.line(record),
             }
         }
         found
     }
 
-    fn line(&mut self, event: &Event) {
-        let lane = place(self.lanes.of(event.about()));
-        let (target, text) =
-            (self.targets.number(&event.target), self.texts.number(&event.message));
-        self.lines.push((lane, event.t, target, text));
+    fn line(&mut self, record: &Record) {
+        let lane = place(self.lanes.of(record.about()));
+        let target = self.targets.number(record.event.target());
+        let text = self.texts.number(&record.event.to_string());
+        self.lines.push((lane, record.t, target, text));
     }
 
-    fn call(
-        &mut self,
-        event: &Event,
-        open: &mut BTreeMap<u64, usize>,
-        says: &mut BTreeMap<u64, usize>,
-        caller: &mut BTreeMap<u64, usize>,
-    ) {
-        let fields = &event.fields;
-        let number = fields.call.unwrap_or(0);
-        let what = fields.event.as_deref().unwrap_or("");
-        if matches!(what, "sent" | "lost" | "nobody") {
-            let end = fields.from.as_ref().and_then(|name| name.text()).unwrap_or("");
-            let (from, meant) = sides(end);
-            let to = fields.to.as_ref().and_then(|name| name.text()).unwrap_or("");
-            let to = if to == "?" || to.is_empty() { meant } else { to };
+    fn call(&mut self, record: &Record, rpc: &events::Rpc, under_way: &mut UnderWay) {
+        let number = rpc.call;
+        if let rpc::What::Sent { from, to, method, bytes, fate, .. } = &rpc.what {
             let call = Call {
-                from: place(self.lanes.of(owner(from))),
-                to: place(self.lanes.of(to)),
-                method: self.methods.number(fields.method.as_deref().unwrap_or("?")),
+                from: place(self.lanes.of(from)),
+                to: place(to.as_deref().and_then(|to| self.lanes.of(to))),
+                method: self.methods.number(method),
                 number,
-                bytes: fields.bytes.unwrap_or(0),
-                lost: what == "lost",
-                nobody: what == "nobody",
-                sent: event.t,
-                says: says.remove(&event.number).map_or(-1, |text| text as i64),
+                bytes: *bytes,
+                lost: *fate == rpc::Fate::Lost,
+                nobody: *fate == rpc::Fate::Unreachable,
+                sent: record.t,
+                says: under_way.messages.remove(&record.number).map_or(-1, |text| text as i64),
                 hears: -1,
                 ..Call::default()
             };
-            open.insert(number, self.calls.len());
-            caller.insert(event.number, self.calls.len());
+            under_way.calls.insert(number, self.calls.len());
+            under_way.callers.insert(record.number, self.calls.len());
             self.calls.push(call);
             return;
         }
-        let Some(call) = open.get(&number).and_then(|at| self.calls.get_mut(*at)) else { return };
-        match what {
+        let at = under_way.calls.get(&number);
+        let Some(call) = at.and_then(|at| self.calls.get_mut(*at)) else { return };
+        match &rpc.what {
             // Of a request that came twice, the first.
-            "arrives" => call.arrived = call.arrived.or(Some(event.t)),
-            "handled" if call.handled.is_none() => {
-                call.handled = Some(event.t);
-                call.handler = event.number;
+            rpc::What::Delivered => call.arrived = call.arrived.or(Some(record.t)),
+            rpc::What::Handled if call.handled.is_none() => {
+                call.handled = Some(record.t);
+                call.handler = record.number;
             }
-            "reply lost" => call.end = End::ReplyLost,
-            "late" if call.end == End::Failed => call.end = End::Late,
-            "answered" => (call.ended, call.end) = (Some(event.t), End::Answered),
-            "failed" => {
-                call.ended = Some(event.t);
+            rpc::What::ReplyLost { .. } => call.end = End::ReplyLost,
+            rpc::What::ReplyLate if call.end == End::Failed => call.end = End::Late,
+            rpc::What::Answered { .. } => (call.ended, call.end) = (Some(record.t), End::Answered),
+            rpc::What::Failed { .. } => {
+                call.ended = Some(record.t);
                 if call.end == End::Open {
                     call.end = End::Failed;
                 }
@@ -269,83 +262,71 @@ impl Found {
         }
     }
 
-    fn raft(
-        &mut self,
-        event: &Event,
-        says: &mut BTreeMap<u64, usize>,
-        caller: &BTreeMap<u64, usize>,
-    ) {
-        let fields = &event.fields;
-        let Some(lane) = self.lanes.of(event.about()) else { return };
-        if let (Some(term), Some(role)) = (fields.term, &fields.role) {
-            let role = match role.as_str() {
-                "leader" => 2,
-                "candidate" => 1,
-                _ => 0,
-            };
-            let [last, commit, base] =
-                [fields.last, fields.commit, fields.base].map(|it| it.unwrap_or(0));
-            // The page makes lines about indexes by itself.
-            let plain = event.target == "raft::append";
-            let text = if plain { -1 } else { self.texts.number(&event.message) as i64 };
-            let facts = (term, role, last, commit, base);
-            self.states.push(State { lane, t: event.t, facts, task: event.number, text });
-        } else if let Some(index) = fields.applied {
-            self.applied.push((lane, event.t, index));
-        } else if fields.to.is_some() {
-            let text = self.texts.number(after_colon(&event.message));
-            says.insert(event.number, text);
-        } else if fields.from.is_some() {
-            let text = self.texts.number(after_colon(&event.message));
-            if let Some(call) = caller.get(&event.number).and_then(|at| self.calls.get_mut(*at)) {
-                call.hears = text as i64;
+    fn raft(&mut self, record: &Record, raft: &events::Raft, under_way: &mut UnderWay) {
+        let Some(lane) = self.lanes.of(record.about()) else { return };
+        let mark = match &raft.what {
+            raft::What::State { state, change } => {
+                // The page writes lines about indexes by itself.
+                let plain = matches!(change, raft::Change::Commit | raft::Change::Log { .. });
+                let text =
+                    if plain { -1 } else { self.texts.number(&raft.what.to_string()) as i64 };
+                let (task, state) = (record.number, *state);
+                self.states.push(State { lane, t: record.t, state, task, text });
+                return;
             }
-        } else {
-            let mark = if fields.saved.is_some() {
-                Mark::Save
-            } else if fields.snapshot.is_some() {
-                Mark::Snapshot
-            } else if fields.installed.is_some() {
-                Mark::Install
-            } else if event.level == "INFO" {
-                Mark::Killed
-            } else {
-                return self.line(event);
-            };
-            let text = self.texts.number(&event.message);
-            self.marks.push((lane as i64, event.t, mark, text));
-        }
-    }
-
-    /// `leader isolated: begins for [1]`, and the same with `ends`.
-    fn nemesis(&mut self, event: &Event) {
-        if let Some((fault, _)) = event.message.split_once(": begins for ") {
-            self.faults.push((event.t, fault.to_owned()));
-        } else if let Some((fault, _)) = event.message.split_once(": ends for ")
-            && let Some(at) = self.faults.iter().position(|(_, open)| open == fault)
-        {
-            self.faults.remove(at);
-        }
-        self.line(event);
-    }
-
-    fn tester(&mut self, event: &Event) {
-        let mark = match event.fields.event.as_deref() {
-            Some("start") => Mark::Start,
-            Some("shut down") => Mark::ShutDown,
-            Some("crash") => Mark::Crash,
-            Some(_) => Mark::Fault,
-            None => return self.line(event),
+            raft::What::Applied { index } => {
+                self.applied.push((lane, record.t, *index));
+                return;
+            }
+            raft::What::Sent { message, .. } => {
+                let text = self.texts.number(&message.to_string());
+                under_way.messages.insert(record.number, text);
+                return;
+            }
+            raft::What::Received { reply, .. } => {
+                let text = self.texts.number(&reply.to_string());
+                let at = under_way.callers.get(&record.number);
+                if let Some(call) = at.and_then(|at| self.calls.get_mut(*at)) {
+                    call.hears = text as i64;
+                }
+                return;
+            }
+            raft::What::Saved { .. } => Mark::Save,
+            raft::What::SavedSnapshot { .. } => Mark::Snapshot,
+            raft::What::InstalledSnapshot { .. } => Mark::Install,
+            raft::What::Killed => Mark::Killed,
+            _ => return self.line(record),
         };
-        let lane = event.fields.node.as_deref().and_then(|node| self.lanes.of(node));
-        let text = self.texts.number(&event.message);
-        self.marks.push((place(lane), event.t, mark, text));
+        let text = self.texts.number(&raft.what.to_string());
+        self.marks.push((lane as i64, record.t, mark, text));
     }
-}
 
-/// `T3: vote granted` of `S1 <- S2: T3: vote granted`.
-fn after_colon(message: &str) -> &str {
-    message.split_once(": ").map_or(message, |(_, after)| after)
+    fn fault(&mut self, record: &Record, fault: &Fault) {
+        match fault {
+            Fault::Began { fault, name, .. } => {
+                self.faults.insert(*fault, (record.t, name.clone()));
+            }
+            Fault::Ended { fault, .. } => {
+                self.faults.remove(fault);
+            }
+            _ => {}
+        }
+        self.line(record);
+    }
+
+    fn cluster(&mut self, record: &Record, cluster: &Cluster) {
+        let (mark, node) = match cluster {
+            Cluster::Member { .. } => return,
+            Cluster::Started { node } => (Mark::Start, Some(node)),
+            Cluster::ShutDown { node } => (Mark::ShutDown, Some(node)),
+            Cluster::Crashed { node } => (Mark::Crash, Some(node)),
+            Cluster::Partitioned { .. } => (Mark::Fault, None),
+            _ => return self.line(record),
+        };
+        let lane = node.and_then(|node| self.lanes.of(node));
+        let text = self.texts.number(&cluster.to_string());
+        self.marks.push((place(lane), record.t, mark, text));
+    }
 }
 
 /// An operation on its lane.
@@ -353,7 +334,8 @@ struct OpRow {
     lane: usize,
     call: u64,
     returned: Option<u64>,
-    text: usize,
+    request: usize,
+    answer: usize,
     write: bool,
     failed: bool,
     marked: bool,
@@ -364,20 +346,20 @@ fn operations(found: &mut Found, ops: &[Op], marked: &[usize]) -> Vec<OpRow> {
     for (at, op) in ops.iter().enumerate() {
         let lane = match found.clerks.get(&op.client) {
             Some(lane) => *lane,
-            None => found.lanes.0.number(&format!("clerk {}", op.client)),
+            None => {
+                let lane = found.lanes.0.number(&format!("clerk {}", op.client));
+                found.unnamed_clerks.insert(lane, op.client);
+                lane
+            }
         };
-        let (answer, failed) = match &op.returned {
-            Some((_, answer)) => (answer.brief(), matches!(answer, Answer::Failed(_))),
-            None => ("never returned".to_owned(), false),
-        };
-        let request = op.request.brief();
         rows.push(OpRow {
             lane,
-            call: op.call.as_nanos(),
-            returned: op.returned.as_ref().map(|(at, _)| at.as_nanos()),
-            write: !request.starts_with("get"),
-            text: found.texts.number(&format!("{request} → {answer}")),
-            failed,
+            call: op.call,
+            returned: op.returned,
+            request: found.texts.number(&op.request()),
+            answer: found.texts.number(&op.answer()),
+            write: op.is_write(),
+            failed: op.has_failed(),
             marked: marked.contains(&at),
         });
     }
@@ -426,11 +408,11 @@ fn window(mut items: Vec<(u64, usize)>, focus: u64, limit: usize) -> Option<(u64
 
 pub(super) fn json(
     run: &Run,
-    events: impl Iterator<Item = Event>,
+    records: impl Iterator<Item = Record>,
     missing: u64,
     limit: usize,
 ) -> String {
-    let mut found = Found::read(events);
+    let mut found = Found::read(records);
     let mut ops = operations(&mut found, &run.ops, &run.marked);
     let end = end_of(run, &found, &ops);
     let failure = run
@@ -455,7 +437,7 @@ pub(super) fn json(
         let (start, to, more) = cut.unwrap_or((found.begin.unwrap_or(0), end, 0));
         cut = Some((start, to, more + missing));
     }
-    let order = found.lanes.sorted();
+    let order = found.sorted_lanes();
     let data = found.data(run, ops, order, Rest { end, focus, failure, cut });
     let json = serde_json::to_string(&data).unwrap_or_else(|error| format!("\"{error}\""));
     // The data stands in a script: a literal </script> or <!-- would end it. In JSON, `<` is only ever part of a string.
@@ -477,28 +459,35 @@ fn end_of(run: &Run, found: &Found, ops: &[OpRow]) -> u64 {
     [Some(found.end), notes, ops, failure].into_iter().flatten().max().unwrap_or(0)
 }
 
-impl Lanes {
+impl Found {
     /// The lanes in the order of the page, and the place there of each.
-    fn sorted(&self) -> (Vec<(String, u8)>, Vec<usize>) {
-        let kind = |name: &str| match name {
-            _ if name.starts_with("server-") => 0,
-            _ if name.starts_with("client-") || name.starts_with("clerk ") => 1,
-            _ => 2,
+    fn sorted_lanes(&self) -> (Vec<LaneRow>, Vec<usize>) {
+        let kind = |lane: usize| match self.unnamed_clerks.get(&lane) {
+            // After the clients, in their own order.
+            Some(clerk) => members::Kind::Client(CLERKS + clerk.unsigned_abs()),
+            None => self.members.kind(&self.lanes.0.texts[lane]),
         };
-        // Numbers in names by their value: server-0-10 comes after server-0-9.
-        let key = |name: &str| -> Vec<u64> {
-            name.split(|c: char| !c.is_ascii_digit()).filter_map(|part| part.parse().ok()).collect()
-        };
-        let names = &self.0.texts;
+        let names = &self.lanes.0.texts;
         let mut order: Vec<usize> = (0..names.len()).collect();
-        order.sort_by_key(|at| (kind(&names[*at]), key(&names[*at]), names[*at].clone()));
+        order.sort_by_key(|lane| (kind(*lane), &names[*lane]));
         let mut places = vec![0; names.len()];
         for (place, lane) in order.iter().enumerate() {
             places[*lane] = place;
         }
-        (order.iter().map(|lane| (names[*lane].clone(), kind(&names[*lane]))).collect(), places)
+        let row = |lane: &usize| {
+            let number = match kind(*lane) {
+                members::Kind::Server(..) => 0,
+                members::Kind::Client(_) => 1,
+                members::Kind::Other => 2,
+            };
+            (names[*lane].clone(), self.members.short(&names[*lane]), number)
+        };
+        (order.iter().map(row).collect(), places)
     }
 }
+
+/// More than there are clients.
+const CLERKS: u64 = 1 << 32;
 
 impl Found {
     /// Drops what lies outside of a time, but not what changes seldom: roles, terms, lives.
@@ -534,7 +523,7 @@ impl Found {
         self,
         run: &'a Run,
         ops: Vec<OpRow>,
-        (lanes, places): (Vec<(String, u8)>, Vec<usize>),
+        (lanes, places): (Vec<LaneRow>, Vec<usize>),
         rest: Rest<'a>,
     ) -> Data<'a> {
         let mut texts = Used::new(self.texts.texts);
@@ -547,9 +536,10 @@ impl Found {
         t = 0;
         let mut since = |now: u64| now - std::mem::replace(&mut t, now);
         let states = self.states.iter().map(|state| {
-            let (term, role, last, commit, base) = state.facts;
-            let text = texts.place(state.text);
-            (lane(state.lane), since(state.t), term, role, last, commit, base, state.task, text)
+            let raft::State { term, role, last, commit, base, .. } = state.state;
+            let (last, base) = (last.index, base.index);
+            let (at, t, role) = (lane(state.lane), since(state.t), role_number(role));
+            (at, t, term, role, last, commit, base, state.task, texts.place(state.text))
         });
         let states = states.collect();
         t = 0;
@@ -568,7 +558,8 @@ impl Found {
                 lane(op.lane),
                 op.call,
                 returned,
-                texts.number(op.text),
+                texts.number(op.request),
+                texts.number(op.answer),
                 u8::from(op.write),
                 op.failed,
                 op.marked,
@@ -592,7 +583,7 @@ impl Found {
                 .annotations
                 .iter()
                 .map(note)
-                .chain(self.faults.iter().map(open_fault))
+                .chain(self.faults.values().map(open_fault))
                 .collect(),
             lines,
             end: rest.end,
@@ -600,6 +591,15 @@ impl Found {
             failure: rest.failure.map(|(t, at, what)| (t, maybe(at), what)),
             cut: rest.cut,
         }
+    }
+}
+
+/// The number of a role in the page's script.
+fn role_number(role: raft::Role) -> u8 {
+    match role {
+        raft::Role::Follower => 0,
+        raft::Role::Candidate => 1,
+        raft::Role::Leader => 2,
     }
 }
 
@@ -665,7 +665,7 @@ fn row(call: &Call, since: u64, lane: impl Fn(i64) -> i64, texts: &mut Used) -> 
 type NoteRow = (String, u64, i64, String, String, &'static str, bool);
 
 fn open_fault((begun, fault): &(u64, String)) -> NoteRow {
-    let row = crate::nemesis::ROW.trim_start_matches("$ ").to_owned();
+    let row = NEMESIS_ROW.trim_start_matches("$ ").to_owned();
     (row, *begun, -1, shortened(fault.clone()), String::new(), "fault", true)
 }
 

@@ -8,6 +8,7 @@ use std::io::{self, BufWriter, Write as _};
 use std::path::{Path, PathBuf};
 
 /// See the [module](self).
+#[derive(Debug)]
 pub(crate) struct TailFile {
     path: PathBuf,
     out: BufWriter<File>,
@@ -60,7 +61,7 @@ impl TailFile {
     ///
     /// # Errors
     /// When that fails.
-    pub(crate) fn finish(&mut self, head: impl Fn(u64) -> String) -> io::Result<()> {
+    pub(crate) fn finish(&mut self, head: impl FnOnce(u64) -> Vec<u8>) -> io::Result<()> {
         self.out.flush()?;
         if !self.older {
             return Ok(());
@@ -68,7 +69,7 @@ impl TailFile {
         let whole_path = self.path.with_extension("whole");
         let mut whole = new_file(&whole_path)?;
         if self.dropped > 0 {
-            whole.write_all(head(self.dropped).as_bytes())?;
+            whole.write_all(&head(self.dropped))?;
         }
         for part in [self.older_path(), self.path.clone()] {
             io::copy(&mut File::open(part)?, &mut whole)?;
@@ -95,14 +96,14 @@ mod tests {
     use super::TailFile;
 
     fn write(name: &str, half: u64, lines: u64) -> String {
-        let folder = crate::lab::folder_of("tail_file");
+        let folder = std::env::temp_dir().join(format!("tail_file-{}", std::process::id()));
         std::fs::create_dir_all(&folder).unwrap();
         let path = folder.join(name);
         let mut file = TailFile::create(&path, half).unwrap();
         for number in 0..lines {
             file.write_line(format!("{number}\n").as_bytes()).unwrap();
         }
-        file.finish(|dropped| format!("{dropped} dropped\n")).unwrap();
+        file.finish(|dropped| format!("{dropped} dropped\n").into()).unwrap();
         assert!(!path.with_extension("older").exists() && !path.with_extension("whole").exists());
         std::fs::read_to_string(path).unwrap()
     }
