@@ -119,6 +119,8 @@ mod budget;
 mod check;
 mod configurations;
 mod explain;
+#[cfg(feature = "formats")]
+pub mod formats;
 mod hash;
 mod history;
 mod model;

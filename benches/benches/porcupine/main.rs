@@ -11,16 +11,13 @@
 
 mod cpu_time;
 mod families;
-#[path = "../../../porcupine/src/bin/porcupine/jepsen.rs"]
-mod jepsen;
-#[path = "../../../porcupine/src/bin/porcupine/read.rs"]
-mod read;
 
 use std::hint::black_box;
 use std::path::Path;
 use std::time::Duration;
 
 use criterion::{criterion_group, criterion_main};
+use porcupine::formats::{Format, Records, Rules, Value, history};
 use porcupine::models::{AppendKv, Register, VersionedKv};
 use porcupine::{Model, Operation, Options, Verdict, check_operations};
 
@@ -94,18 +91,21 @@ fn jepsen_logs(criterion: &mut Criterion) {
         eprintln!("jepsen: skipped, PORCUPINE_DATA does not name a folder with etcd_000.log");
         return;
     };
+    let model = Register::starting_at(Value::Nil);
+    let rules = Rules { failed_cas_differs: true, ..Rules::default() };
     let histories: Vec<_> = (0..=102)
         .step_by(2)
         .map(|number| {
             let path = Path::new(&folder).join(format!("etcd_{number:03}.log"));
             let text = std::fs::read(path).expect("a log");
-            jepsen::register(&*text).expect("a readable log").history
+            let records = Records::read(&*text, Format::Log).expect("a readable log");
+            history(&model, &records, &rules).expect("a register's history").operations
         })
         .collect();
     criterion.bench_function("jepsen, 52 histories", |bencher| {
         bencher.iter(|| {
             for history in &histories {
-                let report = check_operations(&Register::new(), history, &Options::default());
+                let report = check_operations(&model, history, &Options::default());
                 black_box(report.expect("a history"));
             }
         });

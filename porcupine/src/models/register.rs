@@ -2,18 +2,35 @@
 
 use std::fmt::Debug;
 use std::hash::Hash;
-use std::marker::PhantomData;
+use std::sync::Arc;
 
 use crate::model::{Model, Step};
 
-/// The model. A register holds a `V`, or nothing before the first write.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct Register<V = i64>(PhantomData<fn() -> V>);
+/// The model. A register holds a `V`, or nothing before the first write unless
+/// [`Register::starting_at`] gives it a value.
+#[derive(Clone, Copy, Debug)]
+pub struct Register<V = i64> {
+    initial: Option<V>,
+}
+
+/// A register of strings.
+pub type StringRegister = Register<Arc<str>>;
+
+impl<V> Default for Register<V> {
+    fn default() -> Self {
+        Register { initial: None }
+    }
+}
 
 impl<V> Register<V> {
     /// The model of a register that holds nothing.
     pub fn new() -> Self {
-        Register(PhantomData)
+        Register::default()
+    }
+
+    /// The model of a register that holds `initial` before the first write.
+    pub fn starting_at(initial: V) -> Self {
+        Register { initial: Some(initial) }
     }
 }
 
@@ -45,7 +62,7 @@ impl<V: Clone + Eq + Hash + Debug + Send + Sync> Model for Register<V> {
     type Output = Output<V>;
 
     fn init(&self) -> Option<V> {
-        None
+        self.initial.clone()
     }
 
     fn step(

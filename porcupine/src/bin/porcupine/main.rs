@@ -1,29 +1,29 @@
 //! `porcupine check` and `porcupine show`: histories in files.
 //!
-//! Exit status: 0 linearizable, 1 not, 2 unknown, 3 bad input. Of several files: bad input if there is
-//! one, else not linearizable if there is one, else unknown if there is one.
+//! Exit status: 0 linearizable, 1 not linearizable, 2 the check cannot be carried out, 3 no answer within
+//! the budget, 130 interrupted. Of several files the worst counts: 130, then 2, 1, 3, 0.
 
-mod annotations;
-mod jepsen;
-mod jsonl;
-mod read;
+mod exit;
+mod models;
+mod output;
 mod source;
 
-use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result, anyhow, bail};
+use anyhow::{Context, Result, bail};
 use clap::{Args, Parser, Subcommand, ValueEnum};
-use porcupine::models::{AppendKv, Register, VersionedKv};
+use porcupine::formats::{Error, Value, annotations};
 use porcupine::{
-    Annotation, Budget, Model, Options, PartitionReport, PictureOptions, Report, Verdict,
-    check_operations, check_operations_verbose, explain, picture,
+    Annotation, Budget, Model, Options, PictureOptions, Verdict, check_operations,
+    check_operations_verbose, explain, picture,
 };
 
-use crate::read::Read;
-use crate::source::{Progress, open};
+use crate::exit::Exit;
+use crate::models::{Read, with_history};
+use crate::source::{Progress, history_file, is_same, open};
 
 /// Checks whether recorded histories are linearizable.
 #[derive(Parser)]
@@ -35,9 +35,9 @@ struct Command {
 
 #[derive(Subcommand)]
 enum What {
-    /// Say whether histories are linearizable (exit status 0 yes, 1 no, 2 unknown, 3 bad input)
+    /// Say whether histories are linearizable (exit status 0 yes, 1 no, 2 cannot be checked, 3 unknown)
     Check {
-        /// Files, packed with gzip or not; - is standard input
+        /// Files, or folders of Jepsen and Maelstrom; plain, gzip or zstd; - is standard input
         #[arg(required = true)]
         files: Vec<PathBuf>,
         #[command(flatten)]
@@ -45,6 +45,9 @@ enum What {
         /// Say which operations contradict each other
         #[arg(long)]
         explain: bool,
+        /// Print one JSON object a file, with the verdict of each partition
+        #[arg(long)]
+        json: bool,
         /// Draw the (first) history into this file
         #[arg(long, value_name = "OUT")]
         html: Option<PathBuf>,
@@ -54,7 +57,7 @@ enum What {
     },
     /// Draw a history (exit status 0 when it is drawn, whatever the verdict)
     Show {
-        /// The file, packed with gzip or not; - is standard input
+        /// The file, plain, gzip or zstd; - is standard input
         file: PathBuf,
         #[command(flatten)]
         how: How,
@@ -69,12 +72,24 @@ enum What {
 
 #[derive(Args)]
 struct How {
-    /// What the object is [default: register for jepsen, else versioned-kv]
+    /// What the object is [default: what the operations look like]
     #[arg(long)]
     model: Option<ModelName>,
-    /// [default: jepsen for .log, else jsonl]
+    /// [default: what the file looks like]
     #[arg(long)]
-    format: Option<Format>,
+    format: Option<FormatName>,
+    /// What the object holds at first, in EDN, such as 0 or '{:x 0 :y 0}'
+    #[arg(long, value_name = "VALUE", value_parser = Value::from_edn, allow_hyphen_values = true)]
+    init: Option<Value>,
+    /// Where the key of an operation is
+    #[arg(long, value_enum, default_value_t = Keys::Auto)]
+    keys: Keys,
+    /// What a failed compare-and-set means
+    #[arg(long, value_enum, default_value_t = FailedCas::DidNotHappen)]
+    failed_cas: FailedCas,
+    /// Accept a file without operations
+    #[arg(long)]
+    allow_empty: bool,
     /// Give up after this time, such as 500ms, 30s, 2m
     #[arg(long, value_parser = duration)]
     timeout: Option<Duration>,
@@ -89,20 +104,67 @@ struct How {
     threads: Option<usize>,
 }
 
-#[derive(Clone, Copy, ValueEnum)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 enum ModelName {
-    /// get, put with a version
+    /// get, put with a version (JSON lines only)
     VersionedKv,
     /// get, put, append
     AppendKv,
-    /// read, write, compare-and-set
+    /// read, write, cas
     Register,
+    /// txn of read and write
+    MultiRegister,
+    /// add, add-and-get, read
+    Counter,
+    /// add, remove, contains, read
+    Set,
+    /// enqueue, dequeue
+    Queue,
+    /// insert, remove-min, min
+    PriorityQueue,
+    /// txn of read and append
+    ListAppend,
+    /// transfer, read
+    Bank,
+    /// acquire, release, by anybody
+    Mutex,
+    /// acquire, release, by the owner
+    Lock,
+    /// acquire, release, by the owner, several times
+    ReentrantLock,
+    /// acquire, renew, release, with a token
+    Lease,
 }
 
 #[derive(Clone, Copy, PartialEq, ValueEnum)]
-enum Format {
+enum FormatName {
+    /// One operation a line, as JSON
     Jsonl,
-    Jepsen,
+    /// history.edn of Jepsen and Maelstrom, key-value logs of Porcupine
+    Edn,
+    /// history.txt of Jepsen and Maelstrom
+    Txt,
+    /// jepsen.log, old or new
+    Log,
+}
+
+/// Where keys are.
+#[derive(Clone, Copy, PartialEq, ValueEnum)]
+enum Keys {
+    /// Inside if all values are pairs and could not be values otherwise
+    Auto,
+    /// Each value is [key value], as of jepsen.independent
+    Inside,
+    /// A field of its own, or nowhere
+    Field,
+}
+
+#[derive(Clone, Copy, PartialEq, ValueEnum)]
+enum FailedCas {
+    /// It did not happen: what :fail means
+    DidNotHappen,
+    /// It found another value, as in the logs of Jepsen's first etcd tests
+    Differs,
 }
 
 fn duration(text: &str) -> Result<Duration> {
@@ -133,6 +195,9 @@ fn size(text: &str) -> Result<usize> {
     number.checked_mul(1 << shift).context("more memory than there can be")
 }
 
+/// Set by the first interrupt: the check stops and what is known is printed. The second one kills.
+static INTERRUPTED: AtomicBool = AtomicBool::new(false);
+
 fn main() -> ExitCode {
     let command = match Command::try_parse() {
         Ok(command) => command,
@@ -140,204 +205,187 @@ fn main() -> ExitCode {
             let asked = !error.use_stderr(); // --help, --version
             // Nowhere to say that standard output is closed.
             let _ = error.print();
-            return if asked { ExitCode::SUCCESS } else { ExitCode::from(3) };
+            return ExitCode::from(if asked { Exit::Passed } else { Exit::CannotRun }.code());
         }
     };
-    let mut worst = 0;
-    let mut rank = |status: u8| {
-        // 3 over 1 over 2 over 0
-        let order = |status| [0, 2, 1, 3][usize::from(status)];
-        if order(status) > order(worst) {
-            worst = status;
+    // Without a handler the second-best happens: the signal ends the program.
+    let _ = ctrlc::set_handler(|| {
+        if INTERRUPTED.swap(true, Ordering::Relaxed) {
+            std::process::exit(i32::from(Exit::Interrupted.code()));
         }
-    };
-    let (files, how, explain, html, annotations) = match &command.what {
-        What::Check { files, how, explain, html, annotations } => {
-            (&files[..], how, *explain, html.as_deref(), annotations)
+    });
+    ExitCode::from(run(&command).code())
+}
+
+fn run(command: &Command) -> Exit {
+    let (files, how, html, annotations) = match &command.what {
+        What::Check { files, how, html, annotations, .. } => {
+            (&files[..], how, html.as_deref(), annotations.as_deref())
         }
         What::Show { file, how, html, annotations } => {
-            (std::slice::from_ref(file), how, false, Some(&**html), annotations)
+            (std::slice::from_ref(file), how, Some(&**html), annotations.as_deref())
         }
     };
-    let annotations = match annotations.as_deref().map_or(Ok(Vec::new()), read_annotations) {
+    if let Some(html) = html
+        && let Some(input) = files
+            .iter()
+            .map(|file| &**file)
+            .chain(annotations)
+            .find(|input| history_file(input).is_ok_and(|input| is_same(&input, html)))
+    {
+        eprintln!("--html {}: would overwrite the input {}", html.display(), input.display());
+        return Exit::CannotRun;
+    }
+    let annotations = match annotations.map_or(Ok(Vec::new()), read_annotations) {
         Ok(annotations) => annotations,
         Err(error) => {
             eprintln!("{error:#}");
-            return ExitCode::from(3);
+            return Exit::CannotRun;
         }
     };
-    let annotations = &annotations[..];
-    let show = matches!(command.what, What::Show { .. });
+    let mut worst = Exit::Passed;
     for (number, file) in files.iter().enumerate() {
         let html = html.filter(|_| number == 0);
-        match file_verdict(file, how, &Wanted { explain, html, annotations }) {
-            // Drawn, which is what was asked for.
-            Ok(_) if show => {}
-            Ok(Verdict::Ok) => {}
-            Ok(Verdict::Illegal) => rank(1),
-            Ok(Verdict::Unknown) => rank(2),
-            Err(error) => {
-                eprintln!("{}: {error:#}", file.display());
-                rank(3);
+        let wanted = match command.what {
+            What::Check { explain, json, .. } => {
+                Wanted { explain, json, show: false, html, annotations: &annotations }
             }
+            What::Show { .. } => {
+                Wanted { explain: false, json: false, show: true, html, annotations: &annotations }
+            }
+        };
+        worst = worst.max(check_file(file, how, &wanted).unwrap_or_else(|error| {
+            if wanted.json {
+                let _ = output::print(&output::error(file, &format!("{error:#}")));
+            }
+            eprintln!("{}: {error:#}", file.display());
+            Exit::CannotRun
+        }));
+        if INTERRUPTED.load(Ordering::Relaxed) {
+            return Exit::Interrupted;
         }
     }
-    ExitCode::from(worst)
+    worst
 }
 
 struct Wanted<'a> {
     explain: bool,
+    json: bool,
+    /// Drawing it is all that was asked for.
+    show: bool,
     html: Option<&'a Path>,
     annotations: &'a [Annotation],
 }
 
 fn read_annotations(file: &Path) -> Result<Vec<Annotation>> {
-    let read = || annotations::read(open(file, &Progress::new(file))?);
+    let read = || readable(annotations(open(file, &Progress::new(file))?));
     read().with_context(|| file.display().to_string())
 }
 
-fn file_verdict(file: &Path, how: &How, wanted: &Wanted<'_>) -> Result<Verdict> {
-    let is_log = file.to_string_lossy().trim_end_matches(".gz").ends_with(".log");
-    let format = how.format.unwrap_or(if is_log { Format::Jepsen } else { Format::Jsonl });
-    let model = how.model.unwrap_or(match format {
-        Format::Jepsen => ModelName::Register,
-        Format::Jsonl => ModelName::VersionedKv,
-    });
-    let progress = Progress::new(file);
-    let from = open(file, &progress)?;
-    match (format, model) {
-        (Format::Jepsen, ModelName::Register) => {
-            verdict(&Register::new(), jepsen::register(from)?, file, how, wanted, progress)
-        }
-        (Format::Jsonl, ModelName::VersionedKv) => {
-            verdict(&VersionedKv, jsonl::versioned_kv(from)?, file, how, wanted, progress)
-        }
-        (Format::Jsonl, ModelName::AppendKv) => {
-            verdict(&AppendKv::new(), jsonl::append_kv(from)?, file, how, wanted, progress)
-        }
-        (Format::Jepsen, _) => bail!("a jepsen log is a history of --model register"),
-        (Format::Jsonl, ModelName::Register) => bail!("--model register needs --format jepsen"),
-    }
+fn check_file(file: &Path, how: &How, wanted: &Wanted<'_>) -> Result<Exit> {
+    let path = history_file(file)?;
+    let progress = Progress::new(&path);
+    let from = open(&path, &progress)?;
+    with_history(from, how, Check { file, how, wanted, progress })
 }
 
-#[expect(
-    clippy::disallowed_methods,
-    reason = "a command runs in real time: --timeout, threads, and how long it took"
-)]
-fn verdict<M: Model>(
-    model: &M,
-    read: Read<M::Input, M::Output>,
-    file: &Path,
-    how: &How,
-    wanted: &Wanted<'_>,
+/// What is done with a history once its model is known.
+struct Check<'a> {
+    file: &'a Path,
+    how: &'a How,
+    wanted: &'a Wanted<'a>,
     progress: Progress,
-) -> Result<Verdict>
-where
-    M::Input: Clone,
-    M::Output: Clone,
-{
-    progress.checking(read.history.len());
-    let begin = Instant::now();
-    let stop = || how.timeout.is_some_and(|limit| begin.elapsed() > limit);
-    let cores = || std::thread::available_parallelism().map_or(1, |cores| cores.get());
-    let options = Options {
-        threads: how.threads.unwrap_or_else(cores),
-        budget: Budget { steps: how.steps, memory: how.memory, stop: Some(&stop) },
-    };
-    let checked = if wanted.html.is_some() {
-        check_operations_verbose(model, &read.history, &options)
-    } else {
-        check_operations(model, &read.history, &options)
-    };
-    let took = begin.elapsed();
-    progress.done();
-    let report = checked.map_err(|error| match error.entry() {
-        Some(entry) => {
-            anyhow!(error).context(format!("line {} (entry {entry})", read.lines[entry]))
-        }
-        None => anyhow!(error),
-    })?;
-    let out = &mut Vec::new();
-    describe(out, model, &read, file, &report, took)?;
-    let explanation = if wanted.explain && report.verdict() == Verdict::Illegal {
-        explain(model, &read.history, &options)?
-    } else {
-        None
-    };
-    if let Some(explanation) = &explanation {
-        for line in explanation.text.lines() {
-            writeln!(out, "  {line}")?;
-        }
-    }
-    if let Some(html) = wanted.html {
-        let page = picture(
-            model,
-            &read.history,
-            &report,
-            &PictureOptions {
-                title: &file.display().to_string(),
-                marked: explanation.as_ref().map_or(&[], |found| &found.operations),
-                text: explanation.as_ref().map_or("", |found| &found.text),
-                annotations: wanted.annotations,
-            },
-        );
-        std::fs::write(html, page).with_context(|| format!("cannot write {}", html.display()))?;
-        writeln!(out, "{}: drawn into {}", file.display(), html.display())?;
-    }
-    match std::io::stdout().lock().write_all(out) {
-        // Whoever read it has seen enough; the exit status still counts.
-        Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => {}
-        written => written?,
-    }
-    Ok(report.verdict())
 }
 
-fn describe<M: Model>(
-    out: &mut impl Write,
-    model: &M,
-    read: &Read<M::Input, M::Output>,
-    file: &Path,
-    report: &Report,
-    took: Duration,
-) -> Result<()> {
-    let operations = read.history.len();
-    let milliseconds = took.as_secs_f64() * 1e3;
-    let file = file.display();
-    let size = format!("{operations} operations, {milliseconds:.1} ms");
-    match report.verdict() {
-        Verdict::Ok => writeln!(out, "{file}: linearizable ({size})")?,
-        Verdict::Unknown => {
-            let why = report.limit().map_or(String::new(), |limit| limit.to_string());
-            writeln!(out, "{file}: unknown: {why} ({size})")?;
+impl Check<'_> {
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "a command runs in real time: --timeout, threads, and how long it took"
+    )]
+    fn run<M: Model>(
+        self,
+        model: &M,
+        name: ModelName,
+        read: Read<M::Input, M::Output>,
+    ) -> Result<Exit>
+    where
+        M::Input: Clone,
+        M::Output: Clone,
+    {
+        let Check { file, how, wanted, progress } = self;
+        if read.operations.is_empty() && !how.allow_empty {
+            bail!("nothing to check: no operation happened; --allow-empty accepts that");
         }
-        Verdict::Illegal => {
-            writeln!(out, "{file}: NOT linearizable ({size})")?;
-            for part in report.partitions() {
-                stuck(out, model, read, part)?;
+        progress.checking(read.operations.len());
+        let begin = Instant::now();
+        let stop = || {
+            INTERRUPTED.load(Ordering::Relaxed)
+                || how.timeout.is_some_and(|limit| begin.elapsed() > limit)
+        };
+        let cores = || std::thread::available_parallelism().map_or(1, |cores| cores.get());
+        let options = Options {
+            threads: how.threads.unwrap_or_else(cores),
+            budget: Budget { steps: how.steps, memory: how.memory, stop: Some(&stop) },
+        };
+        let checked = if wanted.html.is_some() || wanted.json {
+            check_operations_verbose(model, &read.operations, &options)
+        } else {
+            check_operations(model, &read.operations, &options)
+        };
+        let took = begin.elapsed();
+        progress.done();
+        let report = checked.map_err(|error| {
+            let entry = error.entry();
+            let error = anyhow::Error::new(error);
+            match entry {
+                Some(entry) => error.context(format!("line {} (entry {entry})", read.lines[entry])),
+                None => error,
+            }
+        })?;
+        let explanation = if wanted.explain && report.verdict() == Verdict::Illegal {
+            explain(model, &read.operations, &options)?
+        } else {
+            None
+        };
+        let summary = output::Summary {
+            file,
+            model: name,
+            read: &read,
+            report: &report,
+            took,
+            explanation: explanation.as_ref(),
+        };
+        let mut out =
+            if wanted.json { output::json(model, &summary) } else { output::text(model, &summary) };
+        if let Some(html) = wanted.html {
+            let page = picture(
+                model,
+                &read.operations,
+                &report,
+                &PictureOptions {
+                    title: &file.display().to_string(),
+                    marked: explanation.as_ref().map_or(&[], |found| &found.operations),
+                    text: explanation.as_ref().map_or("", |found| &found.text),
+                    annotations: wanted.annotations,
+                },
+            );
+            std::fs::write(html, page)
+                .with_context(|| format!("cannot write {}", html.display()))?;
+            if !wanted.json {
+                out += &format!("{}: drawn into {}\n", file.display(), html.display());
             }
         }
+        output::print(&out)?;
+        Ok(match report.verdict() {
+            _ if wanted.show => Exit::Passed,
+            Verdict::Ok => Exit::Passed,
+            Verdict::Illegal => Exit::Failed,
+            Verdict::Unknown => Exit::Inconclusive,
+        })
     }
-    Ok(())
 }
 
-/// One line for an illegal partition.
-fn stuck<M: Model>(
-    out: &mut impl Write,
-    model: &M,
-    read: &Read<M::Input, M::Output>,
-    part: &PartitionReport,
-) -> Result<()> {
-    let Some(stuck) = part.stuck else { return Ok(()) };
-    let operation = &read.history[stuck.operation];
-    let name = if part.name.is_empty() { String::new() } else { format!("{}: ", part.name) };
-    writeln!(
-        out,
-        "  {name}no order up to the {} at {} of client {}'s {} (line {})",
-        if stuck.at_return { "return" } else { "call" },
-        stuck.time,
-        operation.client,
-        model.describe_operation(&operation.input, operation.output()),
-        read.lines[stuck.operation],
-    )?;
-    Ok(())
+/// What is wrong with a line goes before what the reader says about the file.
+fn readable<T>(result: Result<T, Error>) -> Result<T> {
+    result.map_err(anyhow::Error::new)
 }

@@ -5,16 +5,17 @@
 //! {"tag":"checks","start":6100,"text":"one leader","details":"S2 in term 4","color":"teal"}
 //! ```
 //!
-//! Only `tag`, `start` and `text` are needed. Without `end` it is a point in time; with `span` all rows are shaded. The clusters of the
-//! labs write such files; their `kind` stands for a colour, and a fault shades.
+//! Only `tag`, `start` and `text` are needed. Without `end` it is a point
+//! in time; with `span` all rows are shaded. The clusters of the labs write such files; their `kind`
+//! stands for a colour, and a fault shades. Other fields are ignored: nothing here is judged.
 
 use std::io::BufRead;
 
-use anyhow::{Context, Result, bail};
-use porcupine::Annotation;
 use serde::Deserialize;
 
-use crate::jsonl::parse;
+use super::jsonl::{each_line, parse};
+use super::{Error, Problem};
+use crate::picture::Annotation;
 
 #[derive(Deserialize)]
 struct Line {
@@ -32,23 +33,24 @@ struct Line {
     span: bool,
 }
 
-/// Reads line by line; an error names the line.
-pub(crate) fn read(from: impl BufRead) -> Result<Vec<Annotation>> {
+/// Reads what to draw beside the operations.
+///
+/// # Errors
+///
+/// Names the first line that cannot be read.
+pub fn annotations(from: impl BufRead) -> Result<Vec<Annotation>, Error> {
     let mut annotations = Vec::new();
-    for (number, line) in (1..).zip(from.split(b'\n')) {
-        let context = || format!("line {number}");
-        let line = line.with_context(context)?;
-        if !line.trim_ascii().is_empty() {
-            annotations.push(annotation(&line).with_context(context)?);
-        }
-    }
+    each_line(from, |line, _| {
+        annotations.push(annotation(line)?);
+        Ok(())
+    })?;
     Ok(annotations)
 }
 
-fn annotation(line: &[u8]) -> Result<Annotation> {
+fn annotation(line: &[u8]) -> Result<Annotation, Problem> {
     let Line { tag, start, end, text, details, kind, color, span } = parse(line)?;
     if let Some(end) = end.filter(|end| *end < start) {
-        bail!("it ends at {end}, before it starts at {start}");
+        return Err(Problem::EndBeforeStart { start, end });
     }
     let color = match (&*color, &*kind) {
         ("", "success") => "#4e9a51",
