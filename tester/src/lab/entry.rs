@@ -1,5 +1,7 @@
 //! What [`lab_test!`](crate::lab_test!) expands to: from a `#[test]` to runs and back to a passing or panicking function.
 
+use std::sync::Arc;
+
 use super::failure;
 use super::logging;
 use super::replay::replay;
@@ -56,8 +58,20 @@ pub fn judge(
     test: &TestId,
     options: &TestOptions,
     settings: &Settings,
-    body: impl Fn() + Clone + Send + Sync + 'static,
+    body: impl Fn() + Send + Sync + 'static,
 ) -> Judgement {
+    judge_shared(test, options, settings, Arc::new(body))
+}
+
+/// [`judge`] for a body behind a pointer: the compiler translates the runner once, and not once
+/// for each test.
+fn judge_shared(
+    test: &TestId,
+    options: &TestOptions,
+    settings: &Settings,
+    body: Arc<dyn Fn() + Send + Sync>,
+) -> Judgement {
+    let body = move || body();
     logging::install(settings.log.as_deref());
     let options = &match with_schedule(test, options, settings) {
         Ok(options) => options,
@@ -136,11 +150,7 @@ pub(crate) fn write_what_was_asked_for(
 /// # Panics
 /// When the test fails, after its report was printed, without another message: the report's last line stays the last. Also when a
 /// `LAB_*` variable makes no sense.
-pub fn run_lab_test(
-    test: &TestId,
-    options: &TestOptions,
-    body: impl Fn() + Clone + Send + Sync + 'static,
-) {
+pub fn run_lab_test(test: &TestId, options: &TestOptions, body: impl Fn() + Send + Sync + 'static) {
     let settings = match Settings::from_env() {
         Ok(settings) => settings,
         Err(error) => panic!("{error}"),
