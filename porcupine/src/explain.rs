@@ -17,6 +17,7 @@
 //! sort the operations by how close they are to the place where the search got stuck; find the shortest
 //! beginning of that list that is a contradiction; its last operation belongs to the set; go on without it.
 
+use std::collections::BTreeSet;
 use std::fmt::Write;
 
 use crate::check::{Options, Stuck, Verdict, check_operations_verbose};
@@ -103,6 +104,9 @@ struct Shrink<'a, M: Model> {
     /// What is checked: position `at` is a copy of `history[part[at]]`, or loosened.
     trial: Vec<Operation<M::Input, M::Output>>,
     part: Vec<usize>,
+    /// Numbers that no client of the history has, one for each operation in `part`. A loosened
+    /// operation never returns, so it is one of a client of its own.
+    unused: Vec<i64>,
     /// Some check ended without an answer.
     gave_up: bool,
     /// Steps left for all checks.
@@ -134,6 +138,7 @@ where
             history,
             trial: Vec::new(),
             part: part.to_vec(),
+            unused: unused_clients(history, part.len()),
             gave_up: false,
             left: STEPS,
         };
@@ -148,10 +153,6 @@ where
             .iter()
             .map(|at| Operation { meta: None, ..self.history[*at].clone() })
             .collect();
-        for (at, operation) in self.trial.iter_mut().enumerate() {
-            // Loosened operations never return: each is a client of its own.
-            operation.client = at as i64;
-        }
     }
 
     /// Whether what is in `trial` is a contradiction for sure.
@@ -181,9 +182,10 @@ where
             wanted[at] = true;
         }
         for (at, wanted) in wanted.into_iter().enumerate() {
-            let trial = &mut self.trial[at].returned;
-            if wanted != trial.is_some() {
-                *trial = if wanted { self.history[self.part[at]].returned.clone() } else { None };
+            let (trial, original) = (&mut self.trial[at], &self.history[self.part[at]]);
+            if original.returned.is_some() && wanted != trial.returned.is_some() {
+                trial.returned = if wanted { original.returned.clone() } else { None };
+                trial.client = if wanted { original.client } else { self.unused[at] };
             }
         }
     }
@@ -270,6 +272,12 @@ where
             found.push(list[most]);
         }
     }
+}
+
+/// So many client numbers that nobody in the history has.
+fn unused_clients<I, O>(history: &[Operation<I, O>], count: usize) -> Vec<i64> {
+    let used: BTreeSet<i64> = history.iter().map(|operation| operation.client).collect();
+    (0..=i64::MAX).filter(|client| !used.contains(client)).take(count).collect()
 }
 
 /// The explanation in words.

@@ -4,8 +4,10 @@ use std::fmt;
 
 /// One operation as its client saw it.
 ///
-/// The interval from call to return is closed: an operation that returns at 10 and one that is called
-/// at 10 overlap, and either may come first.
+/// The interval from call to return is closed: if one client's operation returns at 10 and another
+/// client's is called at 10, they overlap, and either may come first. The operations of one client
+/// come in the order in which it called them, also at equal instants; of two that are called and
+/// return at the same instant, the one that is first in the history comes first.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Operation<I, O> {
     /// Who called. The operations of one client do not overlap.

@@ -100,6 +100,10 @@ struct Search<'h, M: Model, const N: usize> {
     read_only: Bits<N>,
     /// For each slot the equal open operations that come first.
     twins: Vec<Bits<N>>,
+    /// Slots of operations that must come after another open one ([`Timeline::after`]).
+    linked: Bits<N>,
+    /// For each slot the slot of that other operation, if the slot is in `linked`.
+    before: Vec<u16>,
     states: States<M::State, N>,
     frontier: Vec<Configuration<N>>,
     /// Configurations on the way to the returning operation.
@@ -188,6 +192,8 @@ fn widen<M: Model, const N: usize, const K: usize>(
         pending: search.pending.widen(),
         read_only: search.read_only.widen(),
         twins: search.twins.iter().map(Bits::widen).collect(),
+        linked: search.linked.widen(),
+        before: search.before,
         states: search.states.widen(),
         frontier: search.frontier.iter().map(Configuration::widen).collect(),
         work: ConfigurationSet::new(),
@@ -219,6 +225,8 @@ impl<'h, M: Model, const N: usize> Search<'h, M, N> {
             pending: Bits::EMPTY,
             read_only: Bits::EMPTY,
             twins: Vec::new(),
+            linked: Bits::EMPTY,
+            before: Vec::new(),
             states,
             frontier: vec![Configuration::new(Bits::EMPTY, Bits::EMPTY, init, NONE)],
             work: ConfigurationSet::new(),
@@ -281,11 +289,17 @@ impl<'h, M: Model, const N: usize> Search<'h, M, N> {
         if slot == self.slots.len() {
             self.slots.push(NONE);
             self.twins.push(Bits::EMPTY);
+            self.before.push(0);
         }
         self.slots[slot] = at as u32;
         self.slot_of[at] = slot as u16;
         if pending {
             self.pending.insert(slot);
+        }
+        if let Some(before) = self.timeline.before(at) {
+            let before = self.slot_of[before as usize];
+            self.linked.insert(slot);
+            self.before[slot] = before;
         }
         if read_only {
             self.read_only.insert(slot);
@@ -323,23 +337,56 @@ impl<'h, M: Model, const N: usize> Search<'h, M, N> {
         Ok(())
     }
 
+    /// The slots in `linked` whose client's last operation must still come, and those for which it
+    /// counts as done and may come again.
+    fn blocked(&self, configuration: &Configuration<N>) -> (Bits<N>, Bits<N>) {
+        let (mut must, mut may) = (Bits::EMPTY, Bits::EMPTY);
+        for slot in self.linked.iter() {
+            let before = self.before[slot] as usize;
+            if configuration.needs.contains(before) {
+                must.insert(slot);
+            } else if configuration.live.contains(before) {
+                may.insert(slot);
+            }
+        }
+        (must, may)
+    }
+
     /// Rule 5. Equal returns and missing ones: in the order of the calls, as in the time line.
+    ///
+    /// It does not hold for operations in [`Timeline::after`]: exchanged, one may come before its
+    /// client's last, or after its client's next.
     fn find_twins(&mut self, slot: usize) {
+        for twins in &mut self.twins {
+            twins.remove(slot);
+        }
         self.twins[slot] = Bits::EMPTY;
         let at = self.slots[slot];
+        if self.timeline.is_linked(at) {
+            return;
+        }
         let new = self.operation(at);
         let ends = (new.return_time().unwrap_or(u64::MAX), at);
         let mut others = self.used.without(&self.read_only);
         others.remove(slot);
         for other in others.iter() {
-            self.twins[other].remove(slot);
             let old = self.operation(self.slots[other]);
-            if old.input == new.input && old.output() == new.output() {
-                if (old.return_time().unwrap_or(u64::MAX), self.slots[other]) <= ends {
-                    self.twins[slot].insert(other);
-                } else {
-                    self.twins[other].insert(slot);
-                }
+            if self.timeline.is_linked(self.slots[other])
+                || old.input != new.input
+                || old.output() != new.output()
+            {
+                continue;
+            }
+            if self.timeline.untangled
+                && old.returned.is_some()
+                && old.return_time() == new.return_time()
+            {
+                continue; // `events` may have their returns in either order
+            }
+            if (old.return_time().unwrap_or(u64::MAX), self.slots[other]) <= ends {
+                self.twins[slot].insert(other);
+            } else {
+                self.twins[other].insert(slot);
             }
         }
     }
@@ -374,25 +421,55 @@ impl<'h, M: Model, const N: usize> Search<'h, M, N> {
     /// hopeless.
     #[inline]
     fn settle(&mut self, configuration: &mut Configuration<N>) -> bool {
+        if !self.linked.is_empty() {
+            return self.settle_linked(configuration);
+        }
         let entry = self.states.get(configuration.state);
         if configuration.needs.intersects(&entry.never) {
             return false;
         }
         let legal = configuration.needs.and(&entry.spent.or(&entry.idle));
-        if !legal.is_empty() {
-            configuration.needs = configuration.needs.without(&legal);
-            if let Some(trace) = &mut self.trace {
-                for slot in legal.iter() {
-                    trace.push(TraceStep {
-                        before: configuration.trace,
-                        operation: self.slots[slot],
-                    });
-                    configuration.trace = (trace.len() - 1) as u32;
-                }
+        configuration.live = configuration.live.without(&entry.spent.or(&entry.never));
+        self.place(configuration, &legal);
+        true
+    }
+
+    /// [`Search::settle`] where some operation must come after another open one of its client.
+    ///
+    /// An operation is linearized at once only when the one before it is done for good: as long as
+    /// that one may still take effect, this one may have to wait for it.
+    #[cold]
+    fn settle_linked(&mut self, configuration: &mut Configuration<N>) -> bool {
+        loop {
+            let (must, may) = self.blocked(configuration);
+            let entry = self.states.get(configuration.state);
+            if configuration.needs.intersects(&entry.never) {
+                return false;
+            }
+            let free = |slots: Bits<N>| slots.without(&must).without(&may);
+            let legal = free(configuration.needs.and(&entry.spent.or(&entry.idle)));
+            let spent = free(configuration.live.and(&entry.spent));
+            configuration.live = configuration.live.without(&spent).without(&entry.never);
+            self.place(configuration, &legal);
+            if legal.is_empty() && spent.is_empty() {
+                return true;
             }
         }
-        configuration.live = configuration.live.without(&entry.spent.or(&entry.never));
-        true
+    }
+
+    /// Linearizes operations that change nothing.
+    #[inline]
+    fn place(&mut self, configuration: &mut Configuration<N>, legal: &Bits<N>) {
+        if legal.is_empty() {
+            return;
+        }
+        configuration.needs = configuration.needs.without(legal);
+        if let Some(trace) = &mut self.trace {
+            for slot in legal.iter() {
+                trace.push(TraceStep { before: configuration.trace, operation: self.slots[slot] });
+                configuration.trace = (trace.len() - 1) as u32;
+            }
+        }
     }
 
     // ---- returns ----
@@ -407,7 +484,24 @@ impl<'h, M: Model, const N: usize> Search<'h, M, N> {
             self.force(slot)?;
         }
         self.release(slot);
+        self.unlink(slot);
         Ok(())
+    }
+
+    /// The operation in `slot` is done everywhere: nothing waits for it any more.
+    fn unlink(&mut self, slot: usize) {
+        let mut freed = false;
+        for linked in self.linked.iter() {
+            if self.before[linked] as usize == slot {
+                self.linked.remove(linked);
+                freed = true;
+            }
+        }
+        if freed {
+            let mut list = std::mem::take(&mut self.frontier);
+            list.retain_mut(|configuration| self.settle(configuration));
+            self.frontier = list;
+        }
     }
 
     /// Orders open operations before the one in `slot`, and it after them, in every way that matters.
@@ -467,7 +561,9 @@ impl<'h, M: Model, const N: usize> Search<'h, M, N> {
             due.remove(one);
             let input = &self.operation(self.slots[one]).input;
             for other in left.iter() {
-                if !self.model.independent(input, &self.operation(self.slots[other]).input) {
+                let before = self.linked.contains(one) && self.before[one] as usize == other;
+                let input_of = |slot: usize| &self.operation(self.slots[slot]).input;
+                if before || !self.model.independent(input, input_of(other)) {
                     left.remove(other);
                     involved.insert(other);
                     due.insert(other);
@@ -492,7 +588,9 @@ impl<'h, M: Model, const N: usize> Search<'h, M, N> {
             for open in from.live.and(&self.states.get(from.state).unsure).iter() {
                 self.resolve(from.state, open)?;
             }
-            for open in from.live.and(&self.states.get(from.state).moves).iter() {
+            let (blocked, _) = self.blocked(&from);
+            let moves = from.live.and(&self.states.get(from.state).moves).without(&blocked);
+            for open in moves.iter() {
                 let target = match self.states.target(from.state, open) {
                     Some(target) => target,
                     None => {
@@ -506,22 +604,34 @@ impl<'h, M: Model, const N: usize> Search<'h, M, N> {
                 }
                 let mut after = from;
                 after.state = target;
-                after.needs.remove(open);
-                after.live.remove(open);
+                self.done(&mut after, open);
                 let open = after.needs.or(&after.live);
                 for other in open.without(&self.states.get(target).known).iter() {
                     self.learn(target, other)?;
                 }
+                let (must, may) = self.blocked(&after);
                 let entry = self.states.get(target);
                 if after.needs.intersects(&entry.never) {
                     continue;
                 }
-                after.needs = after.needs.without(&entry.spent.or(&entry.idle));
-                after.live = after.live.without(&entry.spent.or(&entry.never));
+                let waits = must.or(&may);
+                after.needs = after.needs.without(&entry.spent.or(&entry.idle).without(&waits));
+                let spent = entry.spent.without(&waits);
+                after.live = after.live.without(&spent.or(&entry.never));
                 self.next.mark_covered(&after, at, &mut early);
             }
         }
         Ok(early)
+    }
+
+    /// The operation in `slot` comes now: it is done, and so is the one of its client before it.
+    #[inline]
+    fn done(&self, configuration: &mut Configuration<N>, slot: usize) {
+        configuration.needs.remove(slot);
+        configuration.live.remove(slot);
+        if self.linked.contains(slot) {
+            configuration.live.remove(self.before[slot] as usize);
+        }
     }
 
     /// A configuration that needs the returning operation no more.
@@ -546,7 +656,20 @@ impl<'h, M: Model, const N: usize> Search<'h, M, N> {
         if needed && !configuration.needs.contains(slot) {
             self.pass(configuration, slot);
         }
-        let mut candidates = involved.and(&self.states.get(state).moves);
+        let (blocked, waiting) = if self.linked.is_empty() {
+            (Bits::EMPTY, Bits::EMPTY)
+        } else {
+            self.blocked(&configuration)
+        };
+        let entry = self.states.get(state);
+        let legal = waiting.and(&configuration.needs).and(&entry.spent.or(&entry.idle));
+        for waiting in legal.iter() {
+            // It comes here, and the one before it came where it was legal and comes no more.
+            let mut after = configuration;
+            after.live.remove(self.before[waiting] as usize);
+            self.reach(after, slot);
+        }
+        let mut candidates = involved.and(&self.states.get(state).moves).without(&blocked);
         if candidates.contains(slot) {
             candidates.remove(slot);
             self.put(&configuration, slot, slot)?;
@@ -615,8 +738,7 @@ impl<'h, M: Model, const N: usize> Search<'h, M, N> {
         };
         let mut after = *configuration;
         after.state = target;
-        after.needs.remove(open);
-        after.live.remove(open);
+        self.done(&mut after, open);
         if let Some(trace) = &mut self.trace {
             trace.push(TraceStep { before: after.trace, operation: self.slots[open] });
             after.trace = (trace.len() - 1) as u32;
@@ -625,8 +747,15 @@ impl<'h, M: Model, const N: usize> Search<'h, M, N> {
         for other in unknown.iter() {
             self.learn(target, other)?;
         }
+        self.reach(after, slot);
+        Ok(())
+    }
+
+    /// Keeps a configuration on the way to the operation in `slot`, or behind it, unless it is
+    /// hopeless. Everything open must be known in its state.
+    fn reach(&mut self, mut after: Configuration<N>, slot: usize) {
         if !self.settle(&mut after) {
-            return Ok(());
+            return;
         }
         if !after.needs.contains(slot) {
             self.pass(after, slot);
@@ -634,7 +763,6 @@ impl<'h, M: Model, const N: usize> Search<'h, M, N> {
         if after.needs.contains(slot) || after.live.contains(slot) {
             self.work.insert(after);
         }
-        Ok(())
     }
 
     fn release(&mut self, slot: usize) {
@@ -642,6 +770,7 @@ impl<'h, M: Model, const N: usize> Search<'h, M, N> {
         self.used.remove(slot);
         self.pending.remove(slot);
         self.read_only.remove(slot);
+        self.linked.remove(slot);
         self.states.forget_slot(slot);
     }
 

@@ -38,11 +38,7 @@ fn order<M: Model>(
     }
     left.iter().any(|at| {
         let first = &history[*at];
-        // Nobody may have returned before the first one was called.
-        let allowed = left
-            .iter()
-            .all(|other| history[*other].return_time().is_none_or(|time| time >= first.call));
-        if !allowed {
+        if left.iter().any(|other| comes_before(history, *other, *at)) {
             return false;
         }
         let rest: Vec<usize> = left.iter().copied().filter(|other| other != at).collect();
@@ -53,4 +49,18 @@ fn order<M: Model>(
             Step::Interrupted => panic!("no model here is interrupted"),
         }
     })
+}
+
+/// Whether `one` must come before `other`: it returned before the other was called, or it is an
+/// earlier operation of the same client.
+pub(crate) fn comes_before<I, O>(history: &[Operation<I, O>], one: usize, other: usize) -> bool {
+    let Some(returned) = history[one].return_time() else { return false };
+    if history[one].client != history[other].client {
+        return returned < history[other].call;
+    }
+    let key = |at: usize| {
+        let operation: &Operation<I, O> = &history[at];
+        (operation.call, operation.return_time().unwrap_or(u64::MAX), at)
+    };
+    key(one) < key(other)
 }

@@ -57,6 +57,27 @@ fn intervals_are_closed() {
     assert_eq!(check(&[write(1, u64::MAX, u64::MAX), read(0, u64::MAX, Some(1))]), Ok(Verdict::Ok));
 }
 
+/// The operations of one client keep their order at equal instants, whatever others do there.
+#[test]
+fn one_client_is_never_concurrent_with_itself() {
+    let read = |client, call, time, value| {
+        Operation::new(client, call, Input::Read, time, Output::Value(value))
+    };
+    let old = [write(1, 0, 10), read(1, 10, 20, None)];
+    assert_eq!(check(&old), Ok(Verdict::Illegal));
+    assert_eq!(check(&[write(1, 0, 10), read(1, 10, 20, Some(1))]), Ok(Verdict::Ok));
+    // In whatever order they are handed in, without duration, and with others at that instant.
+    assert_eq!(check(&[old[1].clone(), old[0].clone()]), Ok(Verdict::Illegal));
+    assert_eq!(check(&[write(1, 10, 10), read(1, 10, 10, None)]), Ok(Verdict::Illegal));
+    assert_eq!(check(&[read(1, 10, 10, None), write(1, 10, 10)]), Ok(Verdict::Ok));
+    let [first, second] = old;
+    let others = [read(2, 0, 10, None), read(2, 10, 20, Some(1)), read(3, 10, 10, None)];
+    let mut history = vec![first, others[0].clone(), others[1].clone(), others[2].clone()];
+    assert_eq!(check(&history), Ok(Verdict::Ok));
+    history.push(second);
+    assert_eq!(check(&history), Ok(Verdict::Illegal));
+}
+
 fn call(client: i64, id: u64) -> Event<Input, Output> {
     Event { client, id, kind: EventKind::Call(Input::Write(1)) }
 }

@@ -74,6 +74,17 @@ proptest! {
             (Just(history.clone()), Just(history).prop_shuffle())
         })
     ) {
+        // Two operations of one client at one instant are ordered by the history alone.
+        let points = |client: i64| {
+            let mut all: Vec<u64> = history
+                .iter()
+                .filter(|op| op.client == client && op.return_time() == Some(op.call))
+                .map(|op| op.call)
+                .collect();
+            all.sort_unstable();
+            all.windows(2).any(|pair| pair[0] == pair[1])
+        };
+        prop_assume!(!(0..4).any(points));
         prop_assert_eq!(check(&history).verdict(), check(&shuffled).verdict());
     }
 

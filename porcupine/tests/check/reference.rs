@@ -7,7 +7,7 @@ use porcupine::models::versioned_kv::{self, VersionedKv};
 use porcupine::{Model, Operation, Options, Verdict, check_operations, check_operations_verbose};
 use rand::RngExt;
 
-use crate::brute::linearizable;
+use crate::brute::{comes_before, linearizable};
 use crate::random::{Dice, History, dice, history};
 
 fn cases() -> u64 {
@@ -58,8 +58,8 @@ fn is_linearization<M: Model>(
         assert!(left.contains(at), "{at} is twice in {order:?}; {context}");
         left.retain(|other| other != at);
         for other in &left {
-            let early = history[*other].return_time().is_some_and(|time| time < operation.call);
-            assert!(!early, "{other} had returned before {at} in {order:?}; {context}");
+            let early = comes_before(history, *other, *at);
+            assert!(!early, "{other} must come before {at} in {order:?}; {context}");
         }
         match model.step(&state, &operation.input, operation.output()) {
             porcupine::Step::To(after) => state = after,

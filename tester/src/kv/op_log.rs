@@ -6,7 +6,6 @@ use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::io::{self, BufRead as _, BufReader, BufWriter, Write as _};
 use std::path::Path;
-use std::time::Duration;
 
 use kvapi::{Error, Version};
 use labrt::Instant;
@@ -145,38 +144,26 @@ pub struct Op {
 
 /// A thread-safe list of operations in the order of their calls.
 ///
-/// An operation is noted when it is called, so one that never returns is in the history, too: a put that nobody heard of again may
-/// have taken effect.
+/// An operation is recorded when it is called, so one that never returns is in the history, too: its
+/// put may have taken effect.
+///
+/// Stamps are in the order of the calls and returns, and no two are equal: a nanosecond is added
+/// where the clock stands. The clock of a simulation stands most of the time, and equal instants of
+/// two clients would say that their operations overlap.
 #[derive(Debug, Default)]
 pub struct OpLog {
     books: Mutex<Books>,
 }
 
-#[derive(Debug)]
+#[derive(Debug, Default)]
 struct Books {
     ops: Vec<Op>,
     /// The last text seen of each key: the next one mostly begins with it.
     texts: BTreeMap<String, Text>,
     returns: usize,
     clients: i64,
-    /// Whether no two stamps are equal.
-    strict: bool,
-    /// The last stamp given.
-    last: Instant,
-}
-
-impl Default for Books {
-    fn default() -> Books {
-        let last = Instant::from_nanos(0);
-        Books {
-            ops: Vec::new(),
-            texts: BTreeMap::new(),
-            returns: 0,
-            clients: 0,
-            strict: false,
-            last,
-        }
-    }
+    /// The last stamp given, in nanoseconds.
+    last: u64,
 }
 
 impl Books {
@@ -191,13 +178,10 @@ impl Books {
         text
     }
 
+    /// The time now, or a nanosecond after the last stamp where the clock stands.
     fn stamp(&mut self) -> Instant {
-        let mut now = labrt::now();
-        if self.strict {
-            now = now.max(self.last + Duration::from_nanos(1));
-            self.last = now;
-        }
-        now
+        self.last = labrt::now().as_nanos().max(self.last + 1);
+        Instant::from_nanos(self.last)
     }
 }
 
@@ -210,13 +194,6 @@ impl OpLog {
     /// An empty history.
     pub fn new() -> OpLog {
         OpLog::default()
-    }
-
-    /// An empty history whose stamps are in the order of its entries, no two equal: a nanosecond is added where the clock stands. Equal
-    /// stamps would say that one call's end and the next one's beginning overlap, which virtual time makes common.
-    pub(crate) fn strict() -> OpLog {
-        let books = Books { strict: true, ..Books::default() };
-        OpLog { books: Mutex::new(books) }
     }
 
     /// A client number nobody has.

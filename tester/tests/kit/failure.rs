@@ -103,6 +103,23 @@ fn an_illegal_history_is_found_and_written() {
     assert!(matches!(tester::kv::judge_history(&ops), tester::kv::Legality::Illegal(_)));
 }
 
+/// One client, and a service that answers the first get after each put with the old value. Where the
+/// clock stands, the put's return and the get's call are at one instant; the get still comes after it.
+#[test]
+fn a_get_that_misses_its_clients_last_put_fails_under_every_seed() {
+    for seed in 1..=20 {
+        let judgement = judge("old_once", seed, || {
+            let test = tester::kv::GenericTest::new("4B basic");
+            let cluster = kv_cluster(true, Flaw::OldOnce);
+            cluster.begin(&test.title());
+            test.run(&KvHarness::new(cluster, KvClerk::new, false));
+        });
+        assert!(!judgement.passed, "seed {seed}");
+        let text = &judgement.text;
+        assert!(text.contains("Fatal: history is not linearizable"), "seed {seed}: {text}");
+    }
+}
+
 #[test]
 fn a_run_that_cannot_be_repeated_says_so() {
     let calls = Arc::new(AtomicU64::new(0));

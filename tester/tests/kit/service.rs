@@ -1,5 +1,6 @@
 //! A key/value server without replication, and what the tests need of it.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
@@ -31,12 +32,16 @@ pub(crate) enum Flaw {
     None,
     /// Every tenth get answers the version before.
     StaleVersions,
+    /// The first get of a key after each put of it answers what the key held before that put.
+    OldOnce,
 }
 
 pub(crate) fn kv_service(flaw: Flaw) -> Service {
     let store = Arc::new(Mutex::new(VersionedStore::new()));
     let gets = AtomicU64::new(0);
     let reads = Arc::clone(&store);
+    let before: Arc<Mutex<BTreeMap<String, (String, Version)>>> = Arc::default();
+    let replaced = Arc::clone(&before);
     Service::new("KvServer")
         .method::<Get>(move |args| {
             let number = gets.fetch_add(1, Ordering::SeqCst);
@@ -47,10 +52,21 @@ pub(crate) fn kv_service(flaw: Flaw) -> Service {
             {
                 *version = Version::new(version.get() - 1);
             }
+            if let Some(old) = before.lock().remove(&args.key) {
+                outcome = Ok(old);
+            }
             GetReply { outcome }
         })
         .method::<Put>(move |args| {
-            let outcome = store.lock().put(args.key, args.value, args.version);
+            let mut store = store.lock();
+            let held = store.get(&args.key);
+            let outcome = store.put(args.key.clone(), args.value, args.version);
+            if flaw == Flaw::OldOnce
+                && outcome.is_ok()
+                && let Ok(held) = held
+            {
+                replaced.lock().insert(args.key, held);
+            }
             PutReply { outcome }
         })
 }
