@@ -17,7 +17,7 @@ export LAB_BACKEND := $(BACKEND)
 ONE_BY_ONE := $(if $(filter threads,$(BACKEND)),--test-threads=1)
 
 # $(call lab,packages and targets,filter): the course's lines and one line of summary.
-lab = LAB_MAKE=$@ cargo test $(1) -- $(if $(TEST),$(TEST),$(2) $(ALSO)) --nocapture $(ONE_BY_ONE) | awk -f scripts/summary.awk
+lab = LAB_REPEAT='make $@ TEST={test} $(if $(filter threads,$(BACKEND)),BACKEND=threads,SEED={seed})' cargo test $(1) -- $(if $(TEST),$(TEST),$(2) $(ALSO)) --nocapture $(ONE_BY_ONE) | awk -f scripts/summary.awk
 
 CRATES := labgob labrt kvapi labrpc porcupine raft rsm kvsrv kvraft shardkv tester lab bank
 

@@ -12,10 +12,11 @@ use std::time::Duration;
 use anyhow::Result;
 use labrt::Instant;
 use labrt::channel::{RecvTimeoutError, Sender, unbounded};
+use runner::protocol::{Line, RunRecord};
 
 use crate::binaries::Test;
 use crate::chunks::{Chunk, Chunks};
-use crate::worker::{Ended, Line, News, Worker, describe_end};
+use crate::worker::{News, Worker, describe_end};
 
 /// What is to be run.
 pub struct Plan<'a> {
@@ -37,7 +38,7 @@ pub struct Plan<'a> {
 /// What came of one run.
 pub enum Outcome {
     /// It ended and told.
-    Ended(Box<Ended>),
+    Ended(Box<RunRecord>),
     /// Its process ended, or had to be ended: kind, what there is to say, last lines.
     Lost { kind: String, what: String, detail: Vec<String> },
 }
@@ -149,14 +150,15 @@ fn hear(
 ) {
     busy.heard = labrt::now();
     match line {
-        Line::Begin(seed) => busy.under_way = Some(seed),
+        Line::RunBegan(seed) => busy.under_way = Some(seed),
         Line::Marks(names) => watcher.marks(names),
-        Line::End(ended) => {
+        Line::RunEnded(ended) => {
             let Some(seed) = busy.under_way.take() else { return };
             busy.next = seed + 1;
             chunks.took(busy.chunk.test, ended.wall_s);
             watcher.run(&plan.tests[busy.chunk.test], seed, Outcome::Ended(ended));
         }
+        _ => {}
     }
 }
 

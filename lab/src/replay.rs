@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::{ExitStatus, Stdio};
 
 use anyhow::{Context as _, Result, bail};
-use serde::Deserialize;
+use runner::InputHead;
 
 use crate::binaries::{Build, Test, tests_of};
 use crate::labs::{self, LABS, Lab};
@@ -23,14 +23,6 @@ pub struct Replay {
     /// A schedule file: which test, which seed, which faults.
     pub schedule: Option<PathBuf>,
     pub build: Build,
-}
-
-/// What of a schedule file matters here; the test reads the rest.
-#[derive(Deserialize)]
-struct Schedule {
-    package: String,
-    test: String,
-    seed: u64,
 }
 
 /// Replays it. Returns whether the run repeats and passes.
@@ -67,14 +59,14 @@ pub fn replay(asked: &Replay) -> Result<bool> {
     Ok(status.success())
 }
 
-fn read_schedule(path: &Path) -> Result<Schedule> {
+fn read_schedule(path: &Path) -> Result<InputHead> {
     let name = path.display();
     let text = std::fs::read_to_string(path).with_context(|| format!("cannot read {name}"))?;
     serde_json::from_str(&text)
         .with_context(|| format!("{name} is not a schedule: it needs package, test and seed"))
 }
 
-fn lab_of(schedule: &Schedule) -> Result<&'static Lab> {
+fn lab_of(schedule: &InputHead) -> Result<&'static Lab> {
     let (package, test) = (schedule.package.as_str(), schedule.test.as_str());
     let fits = |lab: &&Lab| lab.packages.contains(&package) && test.contains(lab.filter);
     match LABS.iter().find(fits) {
@@ -137,7 +129,7 @@ fn log_of_a_run_that_ends_its_process(
 ) -> Result<()> {
     println!("the run ended its process: {}", describe_end(status, &[]).0);
     let run = seed.map_or_else(|| "fixed".to_owned(), |seed| seed.to_string());
-    let folder = target_of(&test.binary).join("lab").join(format!("{}-{run}", test.name()));
+    let folder = runner::folder_of(test.name(), &run);
     let path = folder.join("log.txt");
     std::fs::create_dir_all(&folder)
         .and_then(|()| File::create(&path))
@@ -151,12 +143,6 @@ fn log_of_a_run_that_ends_its_process(
     println!("  log: {}", path.display());
     std::io::stdout().flush()?;
     Ok(())
-}
-
-/// Cargo's target folder, which it marks with a file, above a binary.
-fn target_of(binary: &Path) -> PathBuf {
-    let marked = binary.ancestors().find(|folder| folder.join("CACHEDIR.TAG").is_file());
-    marked.unwrap_or(Path::new("target")).to_path_buf()
 }
 
 #[cfg(test)]
@@ -193,7 +179,10 @@ mod tests {
 
     #[test]
     fn schedules() {
-        let schedule = |test: &str| Schedule { package: "raft".into(), test: test.into(), seed: 1 };
+        let schedule = |test: &str| {
+            let text = format!(r#"{{"package":"raft","test":"{test}","seed":1}}"#);
+            serde_json::from_str::<InputHead>(&text).unwrap()
+        };
         assert_eq!(lab_of(&schedule("figure8_3c")).unwrap().name, "3c");
         assert_eq!(lab_of(&schedule("nemesis_raft")).unwrap().name, "nemesis");
         assert!(lab_of(&schedule("speed_4b")).is_err());

@@ -142,7 +142,7 @@ fn trace_of(asked: &LogArgs) -> Result<PathBuf> {
     let Some(test) = &asked.which.test else {
         bail!("which run? Say TEST=name SEED=n, or FILE=path")
     };
-    let folder = folder();
+    let folder = runner::runs_folder();
     let found = traces(&folder, test, asked.seed);
     if let [path] = found.as_slice() {
         return Ok(path.clone());
@@ -157,16 +157,6 @@ fn trace_of(asked: &LogArgs) -> Result<PathBuf> {
         [path] => Ok(path.clone()),
         _ => bail!("no trace of {test} in {}", folder.display()),
     }
-}
-
-/// Where runs leave what they write: `lab` in cargo's target folder, which this program lies in.
-fn folder() -> PathBuf {
-    let exe = std::env::current_exe().ok();
-    let marked = exe.as_deref().and_then(|exe| {
-        exe.ancestors().find(|folder| folder.join("CACHEDIR.TAG").is_file()).map(Path::to_path_buf)
-    });
-    let given = || std::env::var_os("CARGO_TARGET_DIR").map(PathBuf::from);
-    marked.or_else(given).unwrap_or_else(|| PathBuf::from("target")).join("lab")
 }
 
 /// The traces of tests of this name, else of those whose names contain it.

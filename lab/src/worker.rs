@@ -2,72 +2,16 @@
 //!
 //! A process for every range, because a run can end its process: an abort, an overflowing stack, a kill from outside.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::VecDeque;
 use std::io::{BufRead as _, BufReader, Read};
 use std::process::{Child, ExitStatus, Stdio};
 use std::sync::Arc;
 
 use anyhow::{Context as _, Result};
 use labrt::channel::Sender;
-use serde::Deserialize;
+use runner::protocol::Line;
 
 use crate::binaries::Test;
-
-/// A line of a worker.
-#[derive(Clone, Debug, PartialEq)]
-pub enum Line {
-    /// The run of this seed begins.
-    Begin(u64),
-    /// It has ended.
-    End(Box<Ended>),
-    /// The marks there are, reached or not.
-    Marks(Vec<String>),
-}
-
-/// What a worker says of a run that has ended. `tester` writes it.
-#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
-pub struct Ended {
-    pub verdict: String,
-    pub kind: Option<String>,
-    pub what: Option<String>,
-    /// Whether a second run was compared with it, and where that one parted.
-    #[serde(default)]
-    pub twice: bool,
-    pub divergence: Option<String>,
-    pub virtual_s: Option<f64>,
-    pub wall_s: f64,
-    pub cpu_s: Option<f64>,
-    pub rpcs: u64,
-    pub ops: u64,
-    pub trace_hash: Option<String>,
-    /// How often the run has reached which mark.
-    #[serde(default)]
-    pub marks: BTreeMap<String, u64>,
-}
-
-impl Line {
-    /// `None` for what the test runner or the test printed.
-    pub fn parse(text: &str) -> Option<Line> {
-        #[derive(Deserialize)]
-        struct Begin {
-            begin: u64,
-        }
-        #[derive(Deserialize)]
-        struct Marks {
-            marks: Vec<String>,
-        }
-        if !text.starts_with("{\"test\":") {
-            return None;
-        }
-        if let Ok(line) = serde_json::from_str::<Begin>(text) {
-            return Some(Line::Begin(line.begin));
-        }
-        if let Ok(line) = serde_json::from_str::<Marks>(text) {
-            return Some(Line::Marks(line.marks));
-        }
-        serde_json::from_str(text).ok().map(|ended| Line::End(Box::new(ended)))
-    }
-}
 
 /// What reaches the driver.
 pub enum News {
@@ -102,6 +46,8 @@ impl Worker {
     ) -> Result<Worker> {
         let mut command = test.command();
         command.envs(variables.iter().map(|(name, value)| (*name, value)));
+        let key = report_key();
+        command.env("LAB_REPORT", &key);
         command.stdout(Stdio::piped()).stderr(Stdio::piped());
         // Ctrl-C at a terminal is for the driver: a worker that it ended would look like one that failed.
         #[cfg(unix)]
@@ -110,7 +56,7 @@ impl Worker {
             command.spawn().with_context(|| format!("cannot start {}", test.binary.display()))?;
         if let Some(stdout) = child.stdout.take() {
             let news = news.clone();
-            labrt::spawn_named("worker stdout", move || read_lines(number, stdout, &news));
+            labrt::spawn_named("worker stdout", move || read_lines(number, &key, stdout, &news));
         }
         let stderr: Arc<labrt::Mutex<VecDeque<String>>> = Arc::default();
         let to = Arc::clone(&stderr);
@@ -148,9 +94,14 @@ impl Worker {
     }
 }
 
-fn read_lines(number: u64, stdout: impl Read, news: &Sender<News>) {
+/// A key that nothing else prints.
+pub fn report_key() -> String {
+    format!("lab-{}-{}", std::process::id(), labrt::now().as_nanos())
+}
+
+fn read_lines(number: u64, key: &str, stdout: impl Read, news: &Sender<News>) {
     for text in lossy_lines(stdout) {
-        if let Some(line) = Line::parse(&text)
+        if let Some(line) = Line::parse(key, &text)
             && news.send(News::Line(number, line)).is_err()
         {
             return;
@@ -212,22 +163,6 @@ fn signal_of(_status: ExitStatus) -> Option<i32> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn lines_of_a_worker() {
-        assert_eq!(Line::parse(r#"{"test":"x","begin":7}"#), Some(Line::Begin(7)));
-        let end = r#"{"test":"x","crate":"raft","backend":"sim","seed":7,"verdict":"fail","kind":"deadlock","what":"deadlock at 1",
-            "divergence":null,"virtual_s":1.5,"wall_s":0.5,"cpu_s":0.25,"rpcs":10,"bytes":3,"ops":2,"trace_hash":"00ff","switches":9,"marks":{"raft: x":2}}"#;
-        let Some(Line::End(ended)) = Line::parse(end) else { panic!("not an end") };
-        assert_eq!((ended.verdict.as_str(), ended.rpcs, ended.cpu_s), ("fail", 10, Some(0.25)));
-        assert_eq!(ended.kind.as_deref(), Some("deadlock"));
-        assert_eq!(ended.marks["raft: x"], 2);
-        let marks = vec!["raft: x".to_owned(), "raft: y (\"§\")".to_owned()];
-        let line = r#"{"test":"x","marks":["raft: x", "raft: y (\"§\")"]}"#;
-        assert_eq!(Line::parse(line), Some(Line::Marks(marks)));
-        assert_eq!(Line::parse("test x ... ok"), None);
-        assert_eq!(Line::parse(r#"{"test":"#), None);
-    }
 
     #[cfg(unix)]
     #[test]

@@ -9,20 +9,19 @@ use labrpc::{LinkFaults, Network};
 use labrt::Instant;
 use labrt::events::{self, Cluster as ClusterEvent};
 use parking_lot::Mutex;
+use runner::{
+    CleanUp, Highlight, Run, Stopwatch, TIME_LIMIT, cancel_clean_up, current, on_clean_up,
+};
 
 use crate::annotations::{Annotations, Kind};
 use crate::client::Client;
 use crate::fatal;
 use crate::group::Group;
-use crate::lab::{LiveClusters, RunState, Stopwatch, current};
 use crate::report::{self, Lines};
 use crate::server::{Hosted, ServerSetup, Starter};
 
 /// The group that always exists.
 pub const GROUP_0: u64 = 0;
-
-/// Time a cluster may live by default (the course's).
-pub const TIME_LIMIT: Duration = Duration::from_secs(120);
 
 /// Virtual time after which a task of a killed server counts as a leak. Longer than any call of the course waits.
 const LEAK_PATIENCE: Duration = Duration::from_secs(10);
@@ -80,7 +79,7 @@ pub struct Cluster {
 
 struct Inner {
     network: Network,
-    run: Arc<RunState>,
+    run: Arc<Run>,
     annotations: Arc<Annotations>,
     options: ClusterOptions,
     /// Since when the time limit counts: after the servers were up.
@@ -104,6 +103,8 @@ struct Books {
     rpc_base: u64,
     /// Traffic that the run's totals have seen.
     reported: (u64, u64),
+    /// The clean-up that runs unless the test cleans up by itself.
+    clean_up: Option<CleanUp>,
 }
 
 impl Cluster {
@@ -116,7 +117,11 @@ impl Cluster {
         let network = Network::new();
         let run = current();
         let annotations = Arc::new(Annotations::new());
-        run.books(|books| books.annotations.push(Arc::clone(&annotations)));
+        let recorded = Arc::clone(&annotations);
+        run.artifact("annotations", "annotations.jsonl", move |path, _| {
+            recorded.write_json_lines(path)?;
+            Ok(Some(Highlight::default()))
+        });
         let starter: Starter = Arc::new(starter);
         let group = Group::new(
             network.clone(),
@@ -139,6 +144,7 @@ impl Cluster {
             begun_wall: Stopwatch::start(),
             rpc_base: 0,
             reported: (0, 0),
+            clean_up: None,
         };
         let inner = Inner {
             network,
@@ -151,14 +157,10 @@ impl Cluster {
             books: Mutex::new(books),
         };
         let cluster = Cluster { inner: Arc::new(inner) };
-        if let Some(clusters) = LiveClusters::of_run() {
-            clusters.add(cluster.clone());
-        }
+        let left_running = cluster.clone();
+        let clean_up = on_clean_up(move || left_running.cleanup());
+        cluster.inner.books.lock().clean_up = Some(clean_up);
         cluster
-    }
-
-    pub(crate) fn is_same(&self, other: &Cluster) -> bool {
-        Arc::ptr_eq(&self.inner, &other.inner)
     }
 
     /// The network, for faults that have no method here.
@@ -389,8 +391,9 @@ impl Cluster {
         if self.inner.cleaned.swap(true, Ordering::SeqCst) {
             return;
         }
-        if let Some(clusters) = LiveClusters::of_run() {
-            clusters.remove(self);
+        let clean_up = self.inner.books.lock().clean_up.take();
+        if let Some(clean_up) = clean_up {
+            cancel_clean_up(clean_up);
         }
         let (clients, groups) = {
             let mut books = self.inner.books.lock();

@@ -36,10 +36,11 @@
 //!   ... Passed --  time  0.0s #peers 1 #RPCs     1 #Ops    0 (virtual; 0.000s wall)
 //! ```
 //!
+//! The crate `runner` runs the body and reports what came of it; what tests need of it is exported here, too.
+//!
 //! # What is where
 //!
 //! ```text
-//!   lab/           lab_test!: one body, one run or many; reports, logs, the command that repeats a failure
 //!   cluster.rs     network, groups and clients of one test; statistics; the end
 //!   group.rs       servers of one group: start, shut down, crash, connect, partition
 //!   server.rs      what a server is given, and what it is made of
@@ -63,7 +64,6 @@ mod client;
 mod cluster;
 mod group;
 pub mod kv;
-mod lab;
 pub mod nemesis;
 mod randstring;
 mod report;
@@ -71,14 +71,11 @@ mod server;
 
 pub use annotations::{Annotation, Annotations, CHECKER_ROW, FAULT_ROW, Kind, TEST_ROW};
 pub use client::Client;
-pub use cluster::{Cluster, ClusterOptions, GROUP_0, TIME_LIMIT};
+pub use cluster::{Cluster, ClusterOptions, GROUP_0};
 pub use group::{Group, server_name};
-#[doc(hidden)]
-pub use lab::fatal as fail_test;
-pub use lab::{
-    Backend, Judgement, Outcome, Settings, SettingsError, SweepReport, TestId, TestOptions,
-    Verdict, Work, inconclusive, judge, run, run_lab_test, spawn, sweep,
-};
 pub use randstring::randstring;
 pub use report::{Figures, Lines, passed_line};
+pub use runner::{
+    Backend, Outcome, TIME_LIMIT, TestOptions, Verdict, fatal, inconclusive, lab_test, run, spawn,
+};
 pub use server::{Hosted, ServerSetup, Starter, hosted};

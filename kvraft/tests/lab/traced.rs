@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use labrt::events::{Event, Record, raft, rpc};
+use runner::{Mode, Settings, TestId, TestOptions};
 use tester::kv::GenericTest;
-use tester::{Settings, TestId, TestOptions};
 use view::trace::Records;
 
 use crate::harness::{MAX_RAFT_STATE, generic};
@@ -29,9 +29,9 @@ fn a_traced_run_takes_the_same_path() {
     for seed in 1..=3 {
         let mut settings = Settings::default();
         settings.seed = Some(seed);
-        settings.replay = true;
+        settings.mode = Mode::Replay { expect: None };
         let test = TestId::new("traced", "kvraft");
-        let judgement = tester::judge(&test, &TestOptions::default(), &settings, busy);
+        let judgement = runner::judge(&test, &TestOptions::default(), &settings, busy);
         assert!(judgement.passed, "{}", judgement.text);
         assert!(judgement.text.contains("twice the same run"), "{}", judgement.text);
         let path = judgement.text.lines().find_map(|line| line.trim().strip_prefix("trace: "));

@@ -26,7 +26,6 @@ pub use generic::GenericTest;
 pub use harness::{ClerkMaker, KvHarness, TestClerk};
 pub use op_log::{Answer, Op, OpLog, ReadError, Request};
 pub use text::Text;
-pub(crate) use verdict::contradiction;
 pub use verdict::{Legality, judge_append_history, judge_history};
 pub use workload::{AppendEntry, ClientResult, Entry, Partitioner, make_keys, rand_value};
 

@@ -5,13 +5,12 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use kvapi::Error;
 use labrt::events::{self, Operation};
+use runner::{Highlight, current, fatal, inconclusive};
 
 use super::op_log::{Answer, Heard, Op, OpLog, Request};
-use super::verdict::Legality;
+use super::verdict::{Legality, contradiction};
 use crate::client::Client;
 use crate::cluster::{Cluster, GROUP_0};
-use crate::fatal;
-use crate::lab::{current, inconclusive};
 
 /// A clerk with its network client. Clones are handles to the same clerk.
 pub struct TestClerk<C: ?Sized> {
@@ -45,6 +44,13 @@ impl<C: ?Sized> TestClerk<C> {
     }
 }
 
+/// The operations that contradict each other, if some do.
+fn highlight(ops: &[Op]) -> Highlight {
+    let Some(found) = contradiction(ops) else { return Highlight::default() };
+    let focus = ops[found.stuck].returned.as_ref().map(|(at, _)| at.as_nanos());
+    Highlight { marked: found.ops, focus, text: found.text }
+}
+
 /// The record of the operations on a cluster. Clones are handles to the same one.
 #[derive(Clone)]
 pub(super) struct Recorder {
@@ -58,7 +64,14 @@ pub(super) struct Recorder {
 impl Recorder {
     pub(super) fn new(cluster: Cluster, log: OpLog, judge: fn(&[Op]) -> Legality) -> Recorder {
         let log = Arc::new(log);
-        current().books(|books| books.histories.push(Arc::clone(&log)));
+        let history = Arc::clone(&log);
+        current().artifact("history", "history.jsonl", move |path, failed| {
+            if history.is_empty() {
+                return Ok(None);
+            }
+            history.write_json_lines(path)?;
+            Ok(Some(if failed { highlight(&history.ops()) } else { Highlight::default() }))
+        });
         Recorder { cluster, log, judge, judged: Arc::new(AtomicUsize::new(0)) }
     }
 

@@ -15,6 +15,7 @@
 //! - What a back end cannot do is left out there: on threads a crash is a polite shutdown.
 
 mod draw;
+mod reduce;
 mod run;
 mod schedule;
 mod shrink;
@@ -25,28 +26,28 @@ use std::time::Duration;
 pub use draw::Limits;
 pub use run::Nemesis;
 pub use schedule::{Fault, FaultKind, Messages, Schedule, ScheduleError, Who};
-pub(crate) use shrink::{kind_of_failure, shrink};
 
-use crate::fatal;
-use crate::lab::{TestOptions, current};
+use runner::{TestOptions, current, fatal};
 
 /// Time after the last fault within which the cluster must agree and serve. The longest a call may take to fail is 7 s, then some
 /// elections may be lost to chance.
 pub const LIVENESS: Duration = Duration::from_secs(15);
 
-/// The schedule of the calling test: that of its options or of `LAB_SCHEDULE`, else the one that its seed draws from `limits`.
+/// The schedule of the calling test: that of its options or of `LAB_SCHEDULE`, else the one that
+/// its seed generates from `limits`.
 ///
-/// The run remembers it: should it fail, the schedule is shown, reduced and written beside its log.
+/// Should the run fail, the schedule is shown, shrunk and written beside its log. A text that is
+/// no schedule fails the test.
+#[track_caller]
 pub fn schedule(limits: &Limits) -> Schedule {
     let run = current();
-    let schedule = match run.books(|books| books.planned.clone()) {
-        Some(planned) => Schedule::clone(&planned),
-        None => {
-            let seed = run.books(|books| books.seed).unwrap_or_else(labrt::random_u64);
-            Schedule::draw(seed, limits)
-        }
+    let schedule = match run.input().map(|text| Schedule::from_json(&text)) {
+        Some(Ok(given)) => given,
+        Some(Err(error)) => fatal!("{error}"),
+        None => Schedule::draw(run.seed().unwrap_or_else(labrt::random_u64), limits),
     };
-    run.books(|books| books.schedule = Some(schedule.clone()));
+    let failing = schedule.clone();
+    run.on_failure(move |failed| reduce::report(failing, failed));
     schedule
 }
 
@@ -56,7 +57,7 @@ pub fn schedule(limits: &Limits) -> Schedule {
 /// # fn scenario() {}
 /// # const TEXT: &str = "";
 /// // in a `#[test] fn`, with TEXT = include_str!("schedules/votes_lost.json")
-/// tester::lab_test!(tester::nemesis::replay(TEXT), scenario);
+/// runner::lab_test!(tester::nemesis::replay(TEXT), scenario);
 /// ```
 ///
 /// # Panics
@@ -64,7 +65,7 @@ pub fn schedule(limits: &Limits) -> Schedule {
 #[track_caller]
 pub fn replay(text: &str) -> TestOptions {
     match Schedule::from_json(text) {
-        Ok(schedule) => TestOptions::default().schedule(schedule),
+        Ok(schedule) => TestOptions::default().input(schedule.seed, text),
         Err(error) => panic!("{error}"),
     }
 }

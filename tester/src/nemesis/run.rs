@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use labrt::events::{self, Fault};
 use labrt::{Instant, JoinHandle, Left};
+use runner::spawn_named;
 use view::annotation::NEMESIS_ROW as ROW;
 
 use super::schedule::{FaultKind, Schedule, Who};
@@ -13,7 +14,6 @@ use crate::annotations::Kind;
 use crate::cluster::{Cluster, GROUP_0};
 use crate::fatal;
 use crate::group::Group;
-use crate::lab::spawn_named;
 
 /// How often the nemesis looks whether a server that is to crash at a place of its own has done so.
 const LOOK: Duration = Duration::from_micros(500);

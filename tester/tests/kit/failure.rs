@@ -6,15 +6,15 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use labrt::events::{Cluster, Event, Record, Rpc, rpc};
+use runner::{Judgement, Mode, Settings, TestId, TestOptions};
 use tester::kv::KvHarness;
-use tester::{Judgement, Settings, TestId, TestOptions};
 
 use super::service::{Count, Flaw, KvClerk, counter_cluster, kv_cluster};
 
 fn judge(name: &str, seed: u64, body: impl Fn() + Clone + Send + Sync + 'static) -> Judgement {
     let mut settings = Settings::default();
     settings.seed = Some(seed);
-    tester::judge(&TestId::new(name, "tester"), &TestOptions::default(), &settings, body)
+    runner::judge(&TestId::new(name, "tester"), &TestOptions::default(), &settings, body)
 }
 
 /// The file that the report names as `what`.
@@ -74,9 +74,9 @@ fn report_files_and_the_command_that_repeats() {
     assert_eq!(records.iter().filter(answered).count(), 1);
     // The same again, under make.
     let mut settings = Settings::default();
-    settings.make_target = Some("test-tester".to_owned());
+    settings.repeat = Some("make test-tester TEST={test} SEED={seed}".to_owned());
     let test = TestId::new("deliberate_failure", "tester");
-    let again = tester::judge(&test, &TestOptions::default(), &settings, || panic!("again"));
+    let again = runner::judge(&test, &TestOptions::default(), &settings, || panic!("again"));
     let last = again.text.lines().last().unwrap();
     assert_eq!(last, "repeat with: make test-tester TEST=deliberate_failure SEED=1");
 }
@@ -143,9 +143,8 @@ fn replay(
 ) -> Judgement {
     let mut settings = Settings::default();
     settings.seed = Some(5);
-    settings.replay = true;
-    settings.expect = expect;
-    tester::judge(&TestId::new(name, "tester"), &TestOptions::default(), &settings, body)
+    settings.mode = Mode::Replay { expect };
+    runner::judge(&TestId::new(name, "tester"), &TestOptions::default(), &settings, body)
 }
 
 #[test]

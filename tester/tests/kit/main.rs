@@ -10,5 +10,4 @@ mod lives;
 mod nemesis;
 mod runs;
 mod service;
-mod settings;
 mod statistics;

@@ -4,13 +4,14 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use runner::{Judgement, Settings, TestId, judge as judge_test};
+use tester::TestOptions;
 use tester::nemesis::{self, FaultKind, Limits, Nemesis, Schedule, Who};
-use tester::{Judgement, Settings, TestId, TestOptions};
 
 use super::service::{Count, counter_cluster};
 
 fn judge(settings: &Settings, body: impl Fn() + Clone + Send + Sync + 'static) -> Judgement {
-    tester::judge(&TestId::new("scheduled", "tester"), &TestOptions::default(), settings, body)
+    judge_test(&TestId::new("scheduled", "tester"), &TestOptions::default(), settings, body)
 }
 
 #[test]
@@ -49,7 +50,7 @@ fn what_no_run_can_follow_is_refused() {
     assert_eq!(Schedule::from_json(&crash).unwrap().faults.len(), 1);
     let path = std::env::temp_dir().join(format!("no-schedule-{}.json", std::process::id()));
     let mut settings = Settings::default();
-    settings.schedule = Some(path);
+    settings.input = Some(path);
     let judgement = judge(&settings, || {});
     assert!(
         !judgement.passed && judgement.text.starts_with("FAIL LAB_SCHEDULE="),
@@ -123,7 +124,7 @@ fn a_failing_schedule_is_reduced_written_and_replayed() {
     assert!(small.fails.contains("1 clients have seen it"), "{}", small.fails);
 
     let mut settings = Settings::default();
-    settings.schedule = Some(PathBuf::from(path));
+    settings.input = Some(PathBuf::from(path));
     let judgement = judge(&settings, buggy);
     assert!(!judgement.passed);
     assert!(
@@ -140,7 +141,7 @@ fn a_failing_schedule_is_reduced_written_and_replayed() {
     let seeing = Arc::clone(&seen);
     let other = move || *seeing.lock() = Some(nemesis::schedule(&Limits::default()));
     let other =
-        tester::judge(&TestId::new("other", "tester"), &TestOptions::default(), &settings, other);
+        judge_test(&TestId::new("other", "tester"), &TestOptions::default(), &settings, other);
     assert!(other.passed);
     assert_eq!(seen.lock().take(), Some(Schedule::draw(1, &Limits::default())));
 }

@@ -11,8 +11,8 @@ mod service;
 use std::path::PathBuf;
 
 use browser::{browse, data};
+use runner::{Settings, TestId, TestOptions};
 use tester::kv::KvHarness;
-use tester::{Settings, TestId, TestOptions};
 
 use service::{Flaw, KvClerk, kv_cluster};
 
@@ -22,7 +22,7 @@ fn a_failing_run_has_a_page() {
     let mut settings = Settings::default();
     settings.seed = Some(1);
     let test = TestId::new("page_of_a_failure", "tester");
-    let judgement = tester::judge(&test, &TestOptions::default(), &settings, || {
+    let judgement = runner::judge(&test, &TestOptions::default(), &settings, || {
         let cluster = kv_cluster(true, Flaw::StaleVersions);
         let harness = KvHarness::new(cluster.clone(), KvClerk::new, false);
         cluster.begin("Test: a wrong version");
