@@ -15,13 +15,15 @@
 
 use std::collections::VecDeque;
 use std::fmt;
+use std::panic::Location;
 use std::sync::Arc;
 use std::time::Duration;
 
 use parking_lot::Mutex;
 
-use crate::Node;
-use crate::Pieces;
+use crate::line::Line;
+use crate::node::Node;
+use crate::pieces::Pieces;
 use crate::sim::{self, Context};
 
 /// A disk. Clones are handles to the same disk; [`copy`](Persister::copy) makes another one.
@@ -111,23 +113,25 @@ impl Persister {
     }
 
     /// Carries out `write`, all of it or, if the node is crashed first, nothing. A switch point before and after.
+    #[track_caller]
     pub fn write(&self, write: Write) {
-        switch_point();
+        let at = Location::caller();
+        switch_point(at);
         let mut disk = self.disk.lock();
         let replaced = match disk.faults {
             None => disk.apply(write),
             Some(_) => {
                 drop(disk);
-                return self.write_with_faults(write);
+                return self.write_with_faults(write, at);
             }
         };
         drop(disk);
         drop(replaced);
-        switch_point();
+        switch_point(at);
     }
 
     #[cold]
-    fn write_with_faults(&self, write: Write) {
+    fn write_with_faults(&self, write: Write, at: Line) {
         let takes = self.disk.lock().faults.as_ref().map(|faults| faults.write_takes);
         if let Some(takes) = takes.filter(|takes| !takes.is_zero()) {
             crate::sleep(takes);
@@ -147,12 +151,14 @@ impl Persister {
         }
         let replaced = self.disk.lock().apply(write);
         drop(replaced);
-        switch_point();
+        switch_point(at);
     }
 
     /// Replaces Raft state and snapshot together; no snapshot erases a stored one (the course's `Save`).
+    #[track_caller]
     pub fn save(&self, raft_state: Vec<u8>, snapshot: Option<Vec<u8>>) {
-        switch_point();
+        let at = Location::caller();
+        switch_point(at);
         let mut disk = self.disk.lock();
         let before = std::mem::take(&mut *disk);
         *disk = Disk {
@@ -162,7 +168,7 @@ impl Persister {
             ..Disk::default()
         };
         drop(disk);
-        switch_point();
+        switch_point(at);
     }
 
     /// The Raft state: header and records. Empty if nothing was saved.
@@ -286,9 +292,9 @@ impl Write {
     }
 }
 
-fn switch_point() {
+fn switch_point(at: Line) {
     if sim::context() != Context::Threads {
-        sim::switch_point();
+        sim::switch_point(at);
     }
 }
 

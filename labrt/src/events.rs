@@ -37,8 +37,6 @@
 //! ```
 
 use std::borrow::Cow;
-use std::cell::{Cell, RefCell};
-use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, Ordering};
 
@@ -49,49 +47,14 @@ pub use ::events::{
     Sink, Topic, raft, rpc,
 };
 
-use crate::Node;
+use crate::node::Node;
 use crate::sim;
-
-thread_local! {
-    /// What the sink of this thread's run wants. Without a destructor, for the speed of `listening`.
-    static WANTED: Cell<Parts> = const { Cell::new(Parts::NONE) };
-    static SINK: RefCell<Option<Arc<dyn Sink>>> = const { RefCell::new(None) };
-}
+pub use crate::sink::Listening;
+use crate::sink::{self, WANTED, install};
 
 /// What the sink of the process wants.
 static WANTED_EVERYWHERE: AtomicU8 = AtomicU8::new(Parts::NONE.bits());
 static EVERYWHERE: RwLock<Option<Arc<dyn Sink>>> = RwLock::new(None);
-
-/// Listens until dropped; then the sink that was there before is back.
-#[must_use = "listening ends when this is dropped"]
-pub struct Listening(Option<Arc<dyn Sink>>);
-
-impl Listening {
-    /// Listens until the calling OS thread ends.
-    pub fn until_the_thread_ends(self) {
-        std::mem::forget(self);
-    }
-}
-
-impl Drop for Listening {
-    fn drop(&mut self) {
-        drop(install(self.0.take()));
-    }
-}
-
-impl fmt::Debug for Listening {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Listening").finish_non_exhaustive()
-    }
-}
-
-fn install(sink: Option<Arc<dyn Sink>>) -> Option<Arc<dyn Sink>> {
-    let wanted = sink.as_ref().map_or(Parts::NONE, |sink| sink.parts());
-    // Fails while the thread ends: then nobody listens any more.
-    let before = SINK.try_with(|cell| cell.replace(sink));
-    WANTED.set(if before.is_ok() { wanted } else { Parts::NONE });
-    before.ok().flatten()
-}
 
 /// From now on `sink` gets the events of this OS thread, and of all tasks started from it: of the
 /// whole run, if it is called at its beginning. It takes the place of the sink that was there.
@@ -144,11 +107,10 @@ pub fn emit_some<E: Kind>(node: &Node, event: impl FnOnce() -> Option<E>) {
 fn deliver(about: Option<Arc<str>>, event: Event) {
     let part = event.part();
     let record = record(about, event);
-    if WANTED.get().intersects(part) {
-        let sink = SINK.try_with(|cell| cell.borrow().clone());
-        if let Ok(Some(sink)) = sink {
-            sink.record(&record);
-        }
+    if WANTED.get().intersects(part)
+        && let Some(sink) = sink::current()
+    {
+        sink.record(&record);
     }
     if Parts::from_bits(WANTED_EVERYWHERE.load(Ordering::Acquire)).intersects(part) {
         let sink = EVERYWHERE.read().clone();
@@ -171,26 +133,4 @@ fn record(about: Option<Arc<str>>, event: Event) -> Record {
     };
     let about = about.filter(|about| *about != node);
     Record { t, node, task, number, about, event }
-}
-
-/// The sink of the run that the calling thread works for, to be taken along to another thread.
-pub(crate) struct Inherited(Option<Arc<dyn Sink>>);
-
-impl Inherited {
-    #[inline]
-    pub(crate) fn capture() -> Inherited {
-        if WANTED.get() == Parts::NONE {
-            return Inherited(None);
-        }
-        Inherited(SINK.try_with(|cell| cell.borrow().clone()).ok().flatten())
-    }
-
-    /// Listens on the calling thread, which is a pooled one: also ends the sink of an earlier task.
-    #[inline]
-    pub(crate) fn enter(self) -> Option<Listening> {
-        if self.0.is_none() && WANTED.get() == Parts::NONE {
-            return None;
-        }
-        Some(Listening(install(self.0)))
-    }
 }

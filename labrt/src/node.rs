@@ -2,12 +2,12 @@
 
 use std::cell::RefCell;
 use std::fmt;
-use std::panic::Location;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
 
+use crate::line::Line;
 use crate::sim::{self, Context};
-use crate::task::{self, JoinHandle};
 
 /// A group of tasks, usually one server. Cheap to clone.
 ///
@@ -22,16 +22,18 @@ struct Inner {
     name: Arc<str>,
     /// Index among the nodes of the simulation.
     number: u32,
+    /// The simulation it belongs to; 0 on threads.
+    run: u64,
     /// Tasks that run on threads.
     live: AtomicUsize,
 }
 
-/// Why a node could not be crashed.
+/// Why a node could not be crashed or paused.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum CrashError {
     /// OS threads cannot be stopped where they stand. Shut the node down politely instead.
-    #[error("only simulated nodes can be crashed: ask this one's services to shut down")]
+    #[error("only simulated nodes can be crashed or paused: ask this one's services to shut down")]
     NotSimulated,
 }
 
@@ -49,7 +51,12 @@ impl Node {
             Context::Threads => 0,
             _ => sim::with(|world| world.add_node(Arc::clone(&name))),
         };
-        Node { inner: Arc::new(Inner { name, number, live: AtomicUsize::new(0) }) }
+        Node::of(name, number)
+    }
+
+    fn of(name: Arc<str>, number: u32) -> Node {
+        let run = sim::current_run();
+        Node { inner: Arc::new(Inner { name, number, run, live: AtomicUsize::new(0) }) }
     }
 
     /// The node of the calling task.
@@ -59,7 +66,7 @@ impl Node {
                 let number = world.node_of_running();
                 (number, world.node_name(number))
             });
-            return Node { inner: Arc::new(Inner { name, number, live: AtomicUsize::new(0) }) };
+            return Node::of(name, number);
         }
         let entered = ENTERED.with(|cell| cell.borrow().clone());
         entered.unwrap_or_else(|| Node::new("main"))
@@ -78,27 +85,12 @@ impl Node {
         self.inner.number
     }
 
-    /// Starts a task on this node. On a crashed node, and at the end of a run, it never runs.
-    #[track_caller]
-    pub fn spawn<F, T>(&self, name: &'static str, body: F) -> JoinHandle<T>
-    where
-        F: FnOnce() -> T + Send + 'static,
-        T: Send + 'static,
-    {
-        task::spawn_on(self, name, Location::caller(), body)
-    }
-
-    /// Like [`spawn`](Node::spawn), for tasks nobody waits for: cheaper by an allocation.
-    #[track_caller]
-    pub fn spawn_detached(&self, name: &'static str, body: impl FnOnce() + Send + 'static) {
-        task::spawn_detached_on(self, name, Location::caller(), body);
-    }
-
-    /// Like [`spawn_detached`](Node::spawn_detached), for tasks that seldom wait: on threads they share a few, in the order in which
-    /// they were started. One that waits after all keeps nobody from running, but one that computes for long does.
-    #[track_caller]
-    pub fn spawn_brief(&self, name: &'static str, body: impl FnOnce() + Send + 'static) {
-        task::spawn_brief_on(self, name, Location::caller(), body);
+    /// Fails the run that the node belongs to if the calling thread does not.
+    #[inline]
+    pub(crate) fn check_thread(&self, at: Line) {
+        if self.inner.run != sim::current_run() {
+            sim::foreign_use(self.inner.run, "node", at);
+        }
     }
 
     /// Runs `body` here and now, with this node as the current one: tasks it spawns belong to the node.
@@ -113,13 +105,7 @@ impl Node {
     /// # Errors
     /// [`CrashError::NotSimulated`] on threads, where nothing has happened.
     pub fn crash(&self) -> Result<(), CrashError> {
-        match sim::context() {
-            Context::Threads => Err(CrashError::NotSimulated),
-            _ => {
-                sim::crash_node(self.inner.number);
-                Ok(())
-            }
-        }
+        self.simulated(|| sim::crash_node(self.inner.number))
     }
 
     /// Crashes the node at the `nth` switch point that its tasks come to from now on, counted from 1: in the middle of a write, while
@@ -128,12 +114,54 @@ impl Node {
     /// # Errors
     /// [`CrashError::NotSimulated`] on threads, where nothing will happen.
     pub fn crash_at_switch_point(&self, nth: u64) -> Result<(), CrashError> {
+        self.simulated(|| sim::with(|world| world.crash_at_switch_point(self.inner.number, nth)))
+    }
+
+    /// Stops the tasks of the node where they stand until [`resume`](Node::resume), as SIGSTOP stops
+    /// a process or a hypervisor a machine. What reaches the node meanwhile waits: messages start
+    /// tasks that do not run, deadlines pass unnoticed. The calling task, too, stops if it belongs
+    /// to the node. Locks stay held. A paused node can be crashed.
+    ///
+    /// # Errors
+    /// [`CrashError::NotSimulated`] on threads, where nothing has happened.
+    pub fn pause(&self) -> Result<(), CrashError> {
+        self.simulated(|| sim::pause_node(self.inner.number))
+    }
+
+    /// Lets the tasks of a paused node go on. Nothing happens on a node that is not paused.
+    ///
+    /// # Errors
+    /// [`CrashError::NotSimulated`] on threads, where nothing has happened.
+    pub fn resume(&self) -> Result<(), CrashError> {
+        self.simulated(|| sim::with(|world| world.resume(self.inner.number)))
+    }
+
+    /// Whether it is paused.
+    pub fn is_paused(&self) -> bool {
+        match sim::context() {
+            Context::Threads => false,
+            _ => sim::with(|world| world.is_paused(self.inner.number)),
+        }
+    }
+
+    fn simulated(&self, act: impl FnOnce()) -> Result<(), CrashError> {
         match sim::context() {
             Context::Threads => Err(CrashError::NotSimulated),
             _ => {
-                sim::with(|world| world.crash_at_switch_point(self.inner.number, nth));
+                act();
                 Ok(())
             }
+        }
+    }
+
+    /// Sets the clock of the node forward by this much, as a machine's clock jumps that was
+    /// suspended. What is waited for already ends when it would have. Does nothing on threads.
+    ///
+    /// Clocks never go backwards: [`now`](crate::now) is a monotonic clock.
+    pub fn jump_clock(&self, forward: Duration) {
+        if sim::context() != Context::Threads {
+            let nanos = u64::try_from(forward.as_nanos()).unwrap_or(u64::MAX);
+            sim::with(|world| world.jump_clock(self.inner.number, nanos));
         }
     }
 
@@ -164,27 +192,32 @@ impl Node {
         }
     }
 
-    /// Runs a task of this node on the present OS thread.
-    pub(crate) fn run_thread_task(self, body: impl FnOnce()) {
-        struct Leave(Arc<Inner>);
-        impl Drop for Leave {
-            fn drop(&mut self) {
-                self.0.live.fetch_sub(1, Ordering::AcqRel);
-            }
-        }
-        let _leave = Leave(Arc::clone(&self.inner));
-        let _restore = Restore::set(&self);
-        body();
+    /// Counts one more task of this node on threads, until the result is dropped.
+    pub(crate) fn count_thread_task(&self) -> Counted {
+        self.inner.live.fetch_add(1, Ordering::AcqRel);
+        Counted(Arc::clone(&self.inner))
     }
 
-    pub(crate) fn count_thread_task(&self) {
-        self.inner.live.fetch_add(1, Ordering::AcqRel);
+    /// Runs a task of this node on the present OS thread.
+    pub(crate) fn run_thread_task<R>(self, counted: Counted, body: impl FnOnce() -> R) -> R {
+        let _counted = counted;
+        let _restore = Restore::set(&self);
+        body()
     }
 }
 
 impl fmt::Debug for Node {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Node({})", self.name())
+    }
+}
+
+/// A task on threads that counts as one of its node's.
+pub(crate) struct Counted(Arc<Inner>);
+
+impl Drop for Counted {
+    fn drop(&mut self) {
+        self.0.live.fetch_sub(1, Ordering::AcqRel);
     }
 }
 

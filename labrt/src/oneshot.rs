@@ -4,20 +4,26 @@
 
 use std::cell::Cell;
 use std::marker::PhantomData;
-use std::panic::Location;
 use std::sync::Arc;
 use std::time::Duration;
 
 use parking_lot::{Condvar, Mutex};
 
 pub use crate::channel::{RecvError, RecvTimeoutError, TryRecvError};
-use crate::sim::{self, Context, Wait, Waiter};
+use crate::line::Line;
+use crate::sim::{self, Context, Waiter};
 use crate::threads::{self, Blocked};
 use crate::time::now;
+use crate::wait::Wait;
+use std::panic::Location;
 
 /// The two ends of a new channel.
 pub fn channel<T>() -> (Sender<T>, Receiver<T>) {
-    let shared = Arc::new(Shared { state: Mutex::new(State::Empty(None)), sent: Condvar::new() });
+    let shared = Arc::new(Shared {
+        state: Mutex::new(State::Empty(None)),
+        sent: Condvar::new(),
+        run: sim::current_run(),
+    });
     let sender = Sender { shared: Some(Arc::clone(&shared)) };
     (sender, Receiver { shared, one_task: PhantomData })
 }
@@ -27,6 +33,8 @@ struct Shared<T> {
     state: Mutex<State<T>>,
     /// Used on threads only.
     sent: Condvar,
+    /// The simulation it was made in; 0 on threads.
+    run: u64,
 }
 
 #[derive(Debug)]
@@ -59,8 +67,10 @@ impl<T> Sender<T> {
     ///
     /// # Errors
     /// The value, when the receiver is gone.
+    #[track_caller]
     pub fn send(mut self, value: T) -> Result<(), T> {
         let shared = self.shared.take().expect("a sender sends once");
+        shared.check_thread(Location::caller());
         let mut state = shared.state.lock();
         let State::Empty(waiter) = *state else {
             drop(state);
@@ -92,6 +102,14 @@ impl<T> Drop for Sender<T> {
 }
 
 impl<T> Shared<T> {
+    /// Fails the run that the channel belongs to if the calling thread does not.
+    #[inline]
+    fn check_thread(&self, at: Line) {
+        if self.run != sim::current_run() {
+            sim::foreign_use(self.run, "oneshot channel", at);
+        }
+    }
+
     #[inline]
     fn wake(&self, waiter: Option<Waiter>) {
         if sim::context() == Context::Threads {
@@ -109,7 +127,7 @@ impl<T> Receiver<T> {
     /// When the sender was dropped without sending.
     #[track_caller]
     pub fn recv(self) -> Result<T, RecvError> {
-        self.wait(None, Location::caller()).map_err(|_| RecvError)
+        self.wait(Wait::Answer, None, Location::caller()).map_err(|_| RecvError)
     }
 
     /// Waits for the value, at most for `timeout`.
@@ -119,7 +137,7 @@ impl<T> Receiver<T> {
     /// come.
     #[track_caller]
     pub fn recv_timeout(&self, timeout: Duration) -> Result<T, RecvTimeoutError> {
-        self.wait(Some(timeout), Location::caller())
+        self.wait(Wait::Answer, Some(timeout), Location::caller())
     }
 
     /// The value, if it is there.
@@ -138,7 +156,19 @@ impl<T> Receiver<T> {
         }
     }
 
-    fn wait(&self, timeout: Option<Duration>, at: sim::Place) -> Result<T, RecvTimeoutError> {
+    /// Whether a receive would not wait.
+    pub(crate) fn is_settled(&self) -> bool {
+        !matches!(*self.shared.state.lock(), State::Empty(_))
+    }
+
+    /// Waits for the value; `wait` is what reports show.
+    pub(crate) fn wait(
+        &self,
+        wait: Wait,
+        timeout: Option<Duration>,
+        at: Line,
+    ) -> Result<T, RecvTimeoutError> {
+        self.shared.check_thread(at);
         let deadline = timeout.map(|timeout| now() + timeout);
         loop {
             match self.try_recv() {
@@ -148,7 +178,7 @@ impl<T> Receiver<T> {
             }
             if sim::context() == Context::Threads {
                 let until = deadline.map(|deadline| Duration::from_nanos(deadline.as_nanos()));
-                let _blocked = Blocked::on(threads::Wait::Answer, at, until);
+                let _blocked = Blocked::on(wait, at, until);
                 let mut state = self.shared.state.lock();
                 if matches!(*state, State::Empty(_)) {
                     match until {
@@ -172,7 +202,7 @@ impl<T> Receiver<T> {
                 *slot = Some(waiter);
             }
             let deadline = deadline.map(crate::Instant::as_nanos);
-            if sim::block(waiter, Wait::Answer, at, deadline) {
+            if sim::block(waiter, wait, at, deadline) {
                 return self.try_recv().map_err(|error| match error {
                     TryRecvError::Empty => RecvTimeoutError::Timeout,
                     TryRecvError::Disconnected => RecvTimeoutError::Disconnected,

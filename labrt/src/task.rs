@@ -1,14 +1,15 @@
 //! Starting tasks and waiting for them.
 
-use std::panic::{self, AssertUnwindSafe, Location};
-use std::sync::Arc;
+use std::panic::{self, AssertUnwindSafe};
 
-use parking_lot::{Condvar, Mutex};
-
-use crate::events::Inherited;
+use crate::line::Line;
 use crate::node::Node;
-use crate::sim::{self, Context, Place, Wait};
+use crate::oneshot::{self, Receiver};
+use crate::sim::{self, Context};
+use crate::sink::Inherited;
 use crate::threads;
+use crate::wait::Wait;
+use std::panic::Location;
 
 /// Starts a task on the caller's node.
 ///
@@ -19,7 +20,7 @@ where
     F: FnOnce() -> T + Send + 'static,
     T: Send + 'static,
 {
-    spawn_here("task", Location::caller(), body)
+    spawn_named("task", body)
 }
 
 /// Starts a task on the caller's node, under a name for reports.
@@ -29,14 +30,50 @@ where
     F: FnOnce() -> T + Send + 'static,
     T: Send + 'static,
 {
-    spawn_here(name, Location::caller(), body)
+    let at = Location::caller();
+    match sim::context() {
+        Context::Threads => spawn_thread(&Node::current(), name, at, threads::start, body),
+        _ => spawn_simulated(sim::with(|world| world.node_of_running()), name, at, body),
+    }
 }
 
 /// Lets other tasks run.
+#[track_caller]
 pub fn yield_now() {
     match sim::context() {
         Context::Threads => threads::yield_now(),
-        _ => sim::yield_now(),
+        _ => sim::yield_now(Location::caller()),
+    }
+}
+
+impl Node {
+    /// Starts a task on this node. On a crashed node, and at the end of a run, it never runs.
+    #[track_caller]
+    pub fn spawn<F, T>(&self, name: &'static str, body: F) -> JoinHandle<T>
+    where
+        F: FnOnce() -> T + Send + 'static,
+        T: Send + 'static,
+    {
+        let at = Location::caller();
+        self.check_thread(at);
+        match sim::context() {
+            Context::Threads => spawn_thread(self, name, at, threads::start, body),
+            _ => spawn_simulated(self.number(), name, at, body),
+        }
+    }
+
+    /// Like [`spawn`](Node::spawn), for tasks nobody waits for: cheaper by an allocation.
+    #[track_caller]
+    pub fn spawn_detached(&self, name: &'static str, body: impl FnOnce() + Send + 'static) {
+        spawn_unwatched(self, name, Location::caller(), threads::start, body);
+    }
+
+    /// Like [`spawn_detached`](Node::spawn_detached), for tasks that seldom wait. On threads they
+    /// share a few threads, in the order in which they were started. A task that waits after all
+    /// keeps no other from running, but one that computes for long does.
+    #[track_caller]
+    pub fn spawn_brief(&self, name: &'static str, body: impl FnOnce() + Send + 'static) {
+        spawn_unwatched(self, name, Location::caller(), threads::start_brief, body);
     }
 }
 
@@ -50,201 +87,176 @@ pub enum JoinError {
     /// Its node was crashed, or the run ended, before it returned.
     #[error("the task was killed before it returned")]
     Killed,
+    /// It never ran, because the operating system started no thread for it. The text is the
+    /// system's error.
+    #[error("the task could not be started: {0}")]
+    NotStarted(String),
 }
 
 /// A task that was started. Dropping the handle leaves the task alone.
 #[derive(Debug)]
 pub struct JoinHandle<T> {
-    shared: Arc<Shared<T>>,
-    /// Slot and number of a simulated task; `None` on threads, and for a task that was never started.
+    result: Receiver<Result<T, JoinError>>,
+    /// Slot and number of a simulated task; `None` on threads, and for a task that never started.
     simulated: Option<(u32, u64)>,
-}
-
-#[derive(Debug)]
-struct Shared<T> {
-    result: Mutex<Option<Result<T, JoinError>>>,
-    /// Used on threads only.
-    ended: Condvar,
 }
 
 impl<T> JoinHandle<T> {
     /// Waits for the task to end and gives what it returned.
     ///
     /// # Errors
-    /// [`JoinError::Panicked`] or [`JoinError::Killed`] when it did not return.
+    /// [`JoinError`] when it did not return.
     #[track_caller]
     pub fn join(self) -> Result<T, JoinError> {
         let at = Location::caller();
-        if sim::context() == Context::Threads {
-            let mut result = self.shared.result.lock();
-            if self.simulated.is_some() {
-                // Carried out of its simulation, where nothing runs any more.
-                return result.take().unwrap_or(Err(JoinError::Killed));
+        match self.simulated {
+            None if sim::context() == Context::Threads => {
+                let wait = Wait::Join { task: None };
+                return self.result.wait(wait, None, at).unwrap_or(Err(JoinError::Killed));
             }
-            if let Some(result) = result.take() {
-                return result;
-            }
-            let _blocked = threads::Blocked::on(threads::Wait::Join, at, None);
-            loop {
-                if let Some(result) = result.take() {
-                    return result;
+            Some((slot, number)) if self.is_live() => {
+                // The end of the task is what counts, not its result: a task whose stack is
+                // leaked never drops the sender.
+                if !sim::may_block() {
+                    return Err(JoinError::Killed);
                 }
-                self.shared.ended.wait(&mut result);
+                let waiter = sim::with(|world| {
+                    let waiter = world.prepare();
+                    world.add_joiner(slot, waiter);
+                    waiter
+                });
+                sim::block(waiter, Wait::Join { task: Some(number) }, at, None);
             }
+            _ => {}
         }
-        if let Some((slot, number)) = self.simulated
-            && sim::with(|world| world.is_live(slot, number))
-        {
-            if !sim::may_block() {
-                return Err(JoinError::Killed);
-            }
-            let waiter = sim::with(|world| {
-                let waiter = world.prepare();
-                world.add_joiner(slot, waiter);
-                waiter
-            });
-            sim::block(waiter, Wait::Join { task: number }, at, None);
-        }
-        let result = self.shared.result.lock().take();
-        result.unwrap_or(Err(JoinError::Killed))
+        self.result.try_recv().unwrap_or(Err(JoinError::Killed))
     }
 
     /// Whether the task has ended, one way or the other.
     pub fn is_finished(&self) -> bool {
-        if sim::context() == Context::Threads {
-            return self.simulated.is_some() || self.shared.result.lock().is_some();
-        }
         match self.simulated {
-            Some((slot, number)) => !sim::with(|world| world.is_live(slot, number)),
-            None => true,
+            None if sim::context() == Context::Threads => self.result.is_settled(),
+            _ => !self.is_live(),
         }
     }
-}
 
-fn spawn_here<F, T>(name: &'static str, at: Place, body: F) -> JoinHandle<T>
-where
-    F: FnOnce() -> T + Send + 'static,
-    T: Send + 'static,
-{
-    match sim::context() {
-        Context::Threads => spawn_thread(&Node::current(), name, at, body),
-        _ => spawn_simulated(sim::with(|world| world.node_of_running()), name, at, body),
+    /// Whether it is a task of the running simulation that has not ended.
+    fn is_live(&self) -> bool {
+        sim::context() != Context::Threads
+            && self
+                .simulated
+                .is_some_and(|(slot, number)| sim::with(|world| world.is_live(slot, number)))
     }
 }
 
-pub(crate) fn spawn_on<F, T>(node: &Node, name: &'static str, at: Place, body: F) -> JoinHandle<T>
+fn spawn_simulated<F, T>(node: u32, name: &'static str, at: Line, body: F) -> JoinHandle<T>
 where
     F: FnOnce() -> T + Send + 'static,
     T: Send + 'static,
 {
-    match sim::context() {
-        Context::Threads => spawn_thread(node, name, at, body),
-        _ => spawn_simulated(node.number(), name, at, body),
-    }
-}
-
-fn new_shared<T>() -> Arc<Shared<T>> {
-    Arc::new(Shared { result: Mutex::new(None), ended: Condvar::new() })
-}
-
-fn spawn_simulated<F, T>(node: u32, name: &'static str, at: Place, body: F) -> JoinHandle<T>
-where
-    F: FnOnce() -> T + Send + 'static,
-    T: Send + 'static,
-{
-    let shared = new_shared();
-    let to = Arc::clone(&shared);
+    let (sender, result) = oneshot::channel();
     let body = move || {
         let value = body();
-        *to.result.lock() = Some(Ok(value));
+        let _ = sender.send(Ok(value));
     };
     let simulated = sim::spawn_task(node, name, at, body);
-    JoinHandle { shared, simulated }
+    JoinHandle { result, simulated }
 }
 
-fn spawn_thread<F, T>(node: &Node, name: &'static str, at: Place, body: F) -> JoinHandle<T>
+type Start = fn(Box<dyn FnOnce() + Send>) -> std::io::Result<()>;
+
+fn spawn_thread<F, T>(
+    node: &Node,
+    name: &'static str,
+    at: Line,
+    start: Start,
+    body: F,
+) -> JoinHandle<T>
 where
     F: FnOnce() -> T + Send + 'static,
     T: Send + 'static,
 {
-    let shared = new_shared();
-    let to = Arc::clone(&shared);
-    node.count_thread_task();
-    let node = node.clone();
-    let run = threads::current_run();
-    let inherited = Inherited::capture();
-    let job = move || {
-        let _listening = inherited.enter();
-        let _running = threads::Running::task(name, &node, at, run);
-        let mut result = Err(JoinError::Killed);
-        node.run_thread_task(|| {
-            result = panic::catch_unwind(AssertUnwindSafe(body)).map_err(|payload| {
-                let said = panic_text(&*payload);
-                JoinError::Panicked(said.unwrap_or_else(|| "a panic without a message".to_owned()))
-            });
+    let (sender, result) = oneshot::channel();
+    let started = run_on_thread(node, name, at, start, move || {
+        let end = panic::catch_unwind(AssertUnwindSafe(body)).map_err(|payload| {
+            let text = sim::panic_text(&*payload);
+            JoinError::Panicked(text.unwrap_or_else(|| "a panic without a message".to_owned()))
         });
-        *to.result.lock() = Some(result);
-        to.ended.notify_all();
+        move || drop(sender.send(end))
+    });
+    let result = match started {
+        Ok(()) => result,
+        Err(error) => {
+            let (sender, result) = oneshot::channel();
+            let _ = sender.send(Err(JoinError::NotStarted(error.to_string())));
+            result
+        }
     };
-    if threads::start(Box::new(job)).is_err() {
-        log::error!(target: "labrt", "no thread for task {name}: too many tasks");
-        *shared.result.lock() = Some(Err(JoinError::Killed));
-    }
-    JoinHandle { shared, simulated: None }
-}
-
-pub(crate) fn spawn_detached_on(
-    node: &Node,
-    name: &'static str,
-    at: Place,
-    body: impl FnOnce() + Send + 'static,
-) {
-    spawn_unwatched(node, name, at, threads::start, body);
-}
-
-pub(crate) fn spawn_brief_on(
-    node: &Node,
-    name: &'static str,
-    at: Place,
-    body: impl FnOnce() + Send + 'static,
-) {
-    spawn_unwatched(node, name, at, threads::start_brief, body);
+    JoinHandle { result, simulated: None }
 }
 
 /// A task that nobody waits for; on threads, begun by `start`.
 fn spawn_unwatched(
     node: &Node,
     name: &'static str,
-    at: Place,
-    start: fn(Box<dyn FnOnce() + Send>) -> std::io::Result<()>,
+    at: Line,
+    start: Start,
     body: impl FnOnce() + Send + 'static,
 ) {
+    node.check_thread(at);
     if sim::context() != Context::Threads {
         sim::spawn_task(node.number(), name, at, body);
         return;
     }
-    node.count_thread_task();
-    let node = node.clone();
-    let run = threads::current_run();
-    let inherited = Inherited::capture();
-    let job = move || {
-        let _listening = inherited.enter();
-        let _running = threads::Running::task(name, &node, at, run);
-        node.run_thread_task(|| {
-            // The panic hook has printed it; the thread goes back to the pool.
-            let _ = panic::catch_unwind(AssertUnwindSafe(body));
-        });
-    };
-    if start(Box::new(job)).is_err() {
-        log::error!(target: "labrt", "no thread for task {name}: too many tasks");
-    }
+    // A failed start is in the log.
+    let _ = run_on_thread(node, name, at, start, move || {
+        // The panic hook has printed it; the thread goes back to the pool.
+        let _ = panic::catch_unwind(AssertUnwindSafe(body));
+        || ()
+    });
 }
 
-/// What a panic said, if it said it in words.
-pub(crate) fn panic_text(payload: &(dyn std::any::Any + Send)) -> Option<String> {
-    match (payload.downcast_ref::<&str>(), payload.downcast_ref::<String>()) {
-        (Some(text), _) => Some((*text).to_owned()),
-        (_, Some(text)) => Some(text.clone()),
-        _ => None,
+/// Runs `body` as a task of `node` on a thread, and then, when the task has ended, what `body`
+/// returned.
+fn run_on_thread<E: FnOnce()>(
+    node: &Node,
+    name: &'static str,
+    at: Line,
+    start: Start,
+    body: impl FnOnce() -> E + Send + 'static,
+) -> std::io::Result<()> {
+    let node = node.clone();
+    let counted = node.count_thread_task();
+    let run = threads::current_run();
+    let inherited = Inherited::capture();
+    let started = start(Box::new(move || {
+        let listening = inherited.enter();
+        let running = threads::Running::task(name, node.shared_name(), at, run);
+        let at_end = node.run_thread_task(counted, body);
+        at_end();
+        drop((running, listening));
+    }));
+    if let Err(error) = &started {
+        log::error!(target: "labrt", "no thread for task {name}: {error}");
+    }
+    started
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_task_without_a_thread_was_not_started() {
+        let node = Node::new("full");
+        let handle = spawn_thread(&node, "task", Location::caller(), no_thread, || 1);
+        assert!(handle.is_finished());
+        let error = handle.join().unwrap_err();
+        assert_eq!(error, JoinError::NotStarted("too many threads".into()));
+        assert_eq!(node.live_tasks(), 0, "it is not counted");
+    }
+
+    fn no_thread(_job: Box<dyn FnOnce() + Send>) -> std::io::Result<()> {
+        Err(std::io::Error::other("too many threads"))
     }
 }

@@ -2,11 +2,12 @@
 
 use std::fmt;
 use std::ops::{Add, Sub};
-use std::panic::Location;
 use std::time::Duration;
 
-use crate::sim::{self, Context, Wait};
+use crate::sim::{self, Context};
 use crate::threads;
+use crate::wait::Wait;
+use std::panic::Location;
 
 /// A moment, in nanoseconds since the start of the simulation (or, on threads, of the process's use of the clock).
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]

@@ -2,20 +2,19 @@
 //!
 //! A channel belongs to the back end it was made on. On threads it is crossbeam's; in a simulation, one of our own (`simulated.rs`).
 
-mod select;
 mod simulated;
 
 use std::fmt;
-use std::panic::Location;
 use std::sync::Arc;
 use std::time::Duration;
 
-pub use select::Select;
-
+use crate::line::Line;
 use crate::sim::{self, Context};
-use crate::threads::{self, Blocked, Wait};
+use crate::threads::{self, Blocked};
 use crate::time::now;
+use crate::wait::Wait;
 use simulated::Channel;
+use std::panic::Location;
 
 /// A channel that holds at most `capacity` values; with 0, a send waits until its value has been received (a rendezvous).
 pub fn bounded<T>(capacity: usize) -> (Sender<T>, Receiver<T>) {
@@ -119,6 +118,18 @@ enum ReceiverKind<T> {
     Simulated(Arc<Channel<T>>),
 }
 
+/// Whether the calling code may wait on a channel of the threads back end. In a simulation, where
+/// that wait would block all tasks, the run fails.
+fn may_wait(at: Line) -> bool {
+    if sim::context() == Context::Threads {
+        return true;
+    }
+    if sim::may_block() {
+        sim::blocks_the_run("channel", at);
+    }
+    false
+}
+
 impl<T> Sender<T> {
     /// Sends a value, waiting while the channel is full.
     ///
@@ -131,7 +142,11 @@ impl<T> Sender<T> {
                 Ok(()) => Ok(()),
                 Err(crossbeam_channel::TrySendError::Disconnected(value)) => Err(SendError(value)),
                 Err(crossbeam_channel::TrySendError::Full(value)) => {
-                    let _blocked = Blocked::on(Wait::Send, Location::caller(), None);
+                    let at = Location::caller();
+                    if !may_wait(at) {
+                        return Ok(());
+                    }
+                    let _blocked = Blocked::on(Wait::Send, at, None);
                     sender.send(value).map_err(|error| SendError(error.0))
                 }
             },
@@ -143,6 +158,7 @@ impl<T> Sender<T> {
     ///
     /// # Errors
     /// The value, with the reason.
+    #[track_caller]
     pub fn try_send(&self, value: T) -> Result<(), TrySendError<T>> {
         match &self.0 {
             SenderKind::Threads(sender) => sender.try_send(value).map_err(|error| match error {
@@ -151,7 +167,7 @@ impl<T> Sender<T> {
                     TrySendError::Disconnected(value)
                 }
             }),
-            SenderKind::Simulated(channel) => channel.try_send(value),
+            SenderKind::Simulated(channel) => channel.try_send(value, Location::caller()),
         }
     }
 }
@@ -168,7 +184,11 @@ impl<T> Receiver<T> {
                 Ok(value) => Ok(value),
                 Err(crossbeam_channel::TryRecvError::Disconnected) => Err(RecvError),
                 Err(crossbeam_channel::TryRecvError::Empty) => {
-                    let _blocked = Blocked::on(Wait::Receive, Location::caller(), None);
+                    let at = Location::caller();
+                    if !may_wait(at) {
+                        return Err(RecvError);
+                    }
+                    let _blocked = Blocked::on(Wait::Receive, at, None);
                     receiver.recv().map_err(|_| RecvError)
                 }
             },
@@ -182,13 +202,14 @@ impl<T> Receiver<T> {
     ///
     /// # Errors
     /// Why there is none.
+    #[track_caller]
     pub fn try_recv(&self) -> Result<T, TryRecvError> {
         match &self.0 {
             ReceiverKind::Threads(receiver) => receiver.try_recv().map_err(|error| match error {
                 crossbeam_channel::TryRecvError::Empty => TryRecvError::Empty,
                 crossbeam_channel::TryRecvError::Disconnected => TryRecvError::Disconnected,
             }),
-            ReceiverKind::Simulated(channel) => channel.try_recv(),
+            ReceiverKind::Simulated(channel) => channel.try_recv(Location::caller()),
         }
     }
 
@@ -203,8 +224,12 @@ impl<T> Receiver<T> {
                 if let Ok(value) = receiver.try_recv() {
                     return Ok(value);
                 }
+                let at = Location::caller();
+                if !may_wait(at) {
+                    return Err(RecvTimeoutError::Disconnected);
+                }
                 let deadline = threads::now().saturating_add(timeout);
-                let _blocked = Blocked::on(Wait::Receive, Location::caller(), Some(deadline));
+                let _blocked = Blocked::on(Wait::Receive, at, Some(deadline));
                 receiver.recv_timeout(timeout).map_err(|error| match error {
                     crossbeam_channel::RecvTimeoutError::Timeout => RecvTimeoutError::Timeout,
                     crossbeam_channel::RecvTimeoutError::Disconnected => {

@@ -8,11 +8,15 @@ use std::collections::VecDeque;
 use parking_lot::Mutex;
 
 use super::{RecvTimeoutError, SendError, TryRecvError, TrySendError};
-use crate::sim::{self, Place, Wait, Waiter};
+use crate::line::Line;
+use crate::sim::{self, Waiter};
+use crate::wait::Wait;
 
 pub(super) struct Channel<T> {
     /// `None`: unbounded. `Some(0)`: rendezvous.
     capacity: Option<usize>,
+    /// The simulation it belongs to.
+    run: u64,
     state: Mutex<State<T>>,
 }
 
@@ -22,9 +26,8 @@ struct State<T> {
     next: u64,
     senders: usize,
     receivers: usize,
-    /// Receivers that wait in `recv`, and those that wait in a select.
+    /// Receivers that wait for a value.
     receiving: Vec<Waiter>,
-    selecting: Vec<Waiter>,
     /// Senders that wait for room, or for their value to be received.
     sending: Vec<Waiter>,
 }
@@ -34,10 +37,7 @@ impl<T> State<T> {
         if sim::context() == sim::Context::Threads {
             return; // carried out of its simulation: nobody waits there any more
         }
-        sim::with(|world| {
-            world.wake_one(&mut self.receiving);
-            world.wake_all(&mut self.selecting);
-        });
+        sim::with(|world| world.wake_one(&mut self.receiving));
     }
 
     fn push(&mut self, value: T) -> u64 {
@@ -58,19 +58,28 @@ impl<T> Channel<T> {
     pub(super) fn new(capacity: Option<usize>) -> Channel<T> {
         Channel {
             capacity,
+            run: sim::current_run(),
             state: Mutex::new(State {
                 queue: VecDeque::new(),
                 next: 0,
                 senders: 1,
                 receivers: 1,
                 receiving: Vec::new(),
-                selecting: Vec::new(),
                 sending: Vec::new(),
             }),
         }
     }
 
-    pub(super) fn send(&self, value: T, at: Place) -> Result<(), SendError<T>> {
+    /// Fails the run that the channel belongs to if the calling thread does not.
+    #[inline]
+    fn check_thread(&self, at: Line) {
+        if self.run != sim::current_run() {
+            sim::foreign_use(self.run, "channel", at);
+        }
+    }
+
+    pub(super) fn send(&self, value: T, at: Line) -> Result<(), SendError<T>> {
+        self.check_thread(at);
         if self.capacity == Some(0) {
             return self.send_rendezvous(value, at);
         }
@@ -101,7 +110,7 @@ impl<T> Channel<T> {
         Err(SendError(value))
     }
 
-    fn wait_to_send(&self, at: Place) {
+    fn wait_to_send(&self, at: Line) {
         let waiter = sim::with(|world| world.prepare());
         self.state.lock().sending.push(waiter);
         let pass_on = PassOn { channel: self, sends: true };
@@ -123,7 +132,7 @@ impl<T> Channel<T> {
         });
     }
 
-    fn send_rendezvous(&self, value: T, at: Place) -> Result<(), SendError<T>> {
+    fn send_rendezvous(&self, value: T, at: Line) -> Result<(), SendError<T>> {
         let mut state = self.state.lock();
         if state.receivers == 0 {
             drop(state);
@@ -159,7 +168,8 @@ impl<T> Channel<T> {
         }
     }
 
-    pub(super) fn try_send(&self, value: T) -> Result<(), TrySendError<T>> {
+    pub(super) fn try_send(&self, value: T, at: Line) -> Result<(), TrySendError<T>> {
+        self.check_thread(at);
         let mut state = self.state.lock();
         if state.receivers == 0 {
             drop(state);
@@ -185,7 +195,8 @@ impl<T> Channel<T> {
         Ok(())
     }
 
-    pub(super) fn try_recv(&self) -> Result<T, TryRecvError> {
+    pub(super) fn try_recv(&self, at: Line) -> Result<T, TryRecvError> {
+        self.check_thread(at);
         let mut state = self.state.lock();
         match state.queue.pop_front() {
             Some((_, value)) => {
@@ -197,9 +208,9 @@ impl<T> Channel<T> {
         }
     }
 
-    pub(super) fn recv(&self, deadline: Option<u64>, at: Place) -> Result<T, RecvTimeoutError> {
+    pub(super) fn recv(&self, deadline: Option<u64>, at: Line) -> Result<T, RecvTimeoutError> {
         loop {
-            match self.try_recv() {
+            match self.try_recv(at) {
                 Ok(value) => return Ok(value),
                 Err(TryRecvError::Disconnected) => return Err(RecvTimeoutError::Disconnected),
                 Err(TryRecvError::Empty) => {}
@@ -214,7 +225,7 @@ impl<T> Channel<T> {
             std::mem::forget(pass_on);
             if timed_out {
                 self.state.lock().receiving.retain(|other| *other != waiter);
-                return self.try_recv().map_err(|error| match error {
+                return self.try_recv(at).map_err(|error| match error {
                     TryRecvError::Empty => RecvTimeoutError::Timeout,
                     TryRecvError::Disconnected => RecvTimeoutError::Disconnected,
                 });
@@ -224,20 +235,6 @@ impl<T> Channel<T> {
 
     pub(super) fn len(&self) -> usize {
         if self.capacity == Some(0) { 0 } else { self.state.lock().queue.len() }
-    }
-
-    /// Whether a receive would not wait.
-    pub(super) fn is_ready(&self) -> bool {
-        let state = self.state.lock();
-        !state.queue.is_empty() || state.senders == 0
-    }
-
-    pub(super) fn add_selecting(&self, waiter: Waiter) {
-        self.state.lock().selecting.push(waiter);
-    }
-
-    pub(super) fn remove_selecting(&self, waiter: Waiter) {
-        self.state.lock().selecting.retain(|other| *other != waiter);
     }
 
     pub(super) fn sender_added(&self) {
@@ -252,10 +249,7 @@ impl<T> Channel<T> {
         let mut state = self.state.lock();
         state.senders -= 1;
         if state.senders == 0 && sim::context() != sim::Context::Threads {
-            sim::with(|world| {
-                world.wake_all(&mut state.receiving);
-                world.wake_all(&mut state.selecting);
-            });
+            sim::with(|world| world.wake_all(&mut state.receiving));
         }
     }
 

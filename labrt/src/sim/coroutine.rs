@@ -22,7 +22,7 @@
 use std::cell::Cell;
 use std::mem::ManuallyDrop;
 use std::ptr;
-use std::sync::Once;
+use std::sync::{Once, OnceLock};
 
 use corosensei::stack::{DefaultStack, Stack};
 use corosensei::{CoroutineResult, Yielder};
@@ -188,8 +188,15 @@ pub(super) fn return_stacks() {
 static INSTALL: Once = Once::new();
 static mut PREVIOUS: Option<libc::sigaction> = None;
 
+/// Writes to its first argument whose stack, of how many bytes, overflowed. Called in a signal
+/// handler: it must not allocate.
+type Describe = fn(&mut dyn std::fmt::Write, usize);
+
+static DESCRIBE: OnceLock<Describe> = OnceLock::new();
+
 /// Installs, once a process, the handler that names the task whose stack overflowed.
-pub(super) fn report_stack_overflows() {
+pub(super) fn report_stack_overflows(describe: Describe) {
+    DESCRIBE.get_or_init(|| describe);
     // SAFETY: `sigaction` is called with a zeroed, then fully filled structure, and PREVIOUS is written here only, before
     // the handler that reads it can run for a coroutine (none exists yet: the first simulation calls this first).
     INSTALL.call_once(|| unsafe {
@@ -217,7 +224,9 @@ extern "C" fn on_segv(signal: libc::c_int, info: *mut libc::siginfo_t, context: 
         && address < running.limit + GUARD.min(running.base - running.limit);
     if overflow {
         let mut text = FixedText { bytes: [0; 512], len: 0 };
-        super::failure::describe_overflow(&mut text, running.base - running.limit);
+        if let Some(describe) = DESCRIBE.get() {
+            describe(&mut text, running.base - running.limit);
+        }
         // SAFETY: write(2) and abort(3) may be called in a signal handler; the buffer is ours and initialised.
         unsafe {
             libc::write(2, text.bytes.as_ptr().cast(), text.len);

@@ -4,18 +4,20 @@ use std::fmt;
 use std::panic::Location;
 use std::time::Duration;
 
-use super::world;
-
 /// Why a run was stopped.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 #[non_exhaustive]
 pub enum FailureKind {
     /// Nothing can run and no timer is pending, or tasks wait for each other's locks in a ring.
     Deadlock,
-    /// The bound of switches was reached without virtual time moving.
+    /// Virtual time stood still: for [`Config::switches_at_once`](super::Config::switches_at_once)
+    /// switches, or for [`Config::standstill`](super::Config::standstill).
     Livelock,
-    /// A task kept the processor longer than [`Config::runaway`](super::Config::runaway) of wall clock.
+    /// A task kept the processor longer than [`Config::runaway`](super::Config::runaway).
     Runaway,
+    /// A thread that does not belong to the run used one of its objects: a real OS thread, or the
+    /// thread of another run.
+    ForeignThread,
     /// A task panicked.
     TaskPanic,
     /// Virtual time passed [`Config::time_limit`](super::Config::time_limit).
@@ -34,6 +36,7 @@ impl fmt::Display for FailureKind {
             FailureKind::Deadlock => "deadlock",
             FailureKind::Livelock => "livelock",
             FailureKind::Runaway => "runaway",
+            FailureKind::ForeignThread => "foreign thread",
             FailureKind::TaskPanic => "task panic",
             FailureKind::TimeLimit => "time limit",
             FailureKind::Breach => "invariant broken",
@@ -122,26 +125,5 @@ impl fmt::Display for Failure {
             write!(f, "\n  and {} more tasks", self.tasks.len() - LISTED)?;
         }
         Ok(())
-    }
-}
-
-/// Says whose stack of `size` bytes overflowed. Runs in a signal handler: writes to `out` only, allocates nothing.
-pub(super) fn describe_overflow(out: &mut dyn fmt::Write, size: usize) {
-    let done = world::try_with(|world| {
-        let (node, task) = world.running_names();
-        let _ = writeln!(
-            out,
-            "stack overflow: task {task} of node {node} overflowed its {} KiB stack (seed {}, virtual time {} ns)",
-            world.stack_size() / 1024,
-            world.seed(),
-            world.now(),
-        );
-    });
-    if !done {
-        let _ = writeln!(
-            out,
-            "stack overflow: a simulated task overflowed its {} KiB stack",
-            size / 1024
-        );
     }
 }

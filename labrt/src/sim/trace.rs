@@ -87,3 +87,50 @@ impl Trace {
         self.events.take().unwrap_or_default()
     }
 }
+
+/// Two runs of one seed that took different paths.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct Divergence {
+    /// The seed of both.
+    pub seed: u64,
+    /// Number of the first event that differs, from 0.
+    pub event: usize,
+    /// That event in the first run; `None` if the run ended before it.
+    pub expected: Option<Event>,
+    /// That event in the second run.
+    pub got: Option<Event>,
+}
+
+impl Divergence {
+    /// The first event in which the recorded events of two runs differ.
+    pub fn between(seed: u64, first: &[Event], second: &[Event]) -> Option<Divergence> {
+        let same = first.iter().zip(second).take_while(|(a, b)| a == b).count();
+        if same == first.len() && same == second.len() {
+            return None;
+        }
+        let (expected, got) = (first.get(same).copied(), second.get(same).copied());
+        Some(Divergence { seed, event: same, expected, got })
+    }
+}
+
+impl std::error::Error for Divergence {}
+
+impl std::fmt::Display for Divergence {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let show = |event: &Option<Event>| match event {
+            Some(event) => event.to_string(),
+            None => "the end of the run".to_owned(),
+        };
+        write!(
+            f,
+            "seed {} gave two different runs: event {} was {} and then {}. The code under test is not deterministic; \
+             usual causes are the order of a HashMap, a clock or random numbers that are not labrt's, addresses, and \
+             state that outlives a run",
+            self.seed,
+            self.event,
+            show(&self.expected),
+            show(&self.got)
+        )
+    }
+}

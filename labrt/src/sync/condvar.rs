@@ -1,12 +1,15 @@
 //! Condition variables.
 
-use std::panic::Location;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use super::mutex::MutexGuard;
-use crate::sim::{self, Context, Wait, Waiter};
+use crate::line::Line;
+use crate::sim::{self, Context, Waiter};
 use crate::threads::{self, Blocked};
-use crate::time::{Instant, now};
+use crate::time::Instant;
+use crate::wait::Wait;
+use std::panic::Location;
 
 /// Lets tasks wait, with a lock released, until another task notifies them.
 ///
@@ -17,6 +20,8 @@ pub struct Condvar {
     threads: parking_lot::Condvar,
     /// Simulated tasks that wait.
     waiters: parking_lot::Mutex<Vec<Waiter>>,
+    /// The simulation whose task waited last; 0 on threads.
+    run: AtomicU64,
 }
 
 impl Condvar {
@@ -25,6 +30,7 @@ impl Condvar {
         Condvar {
             threads: parking_lot::Condvar::new(),
             waiters: parking_lot::Mutex::new(Vec::new()),
+            run: AtomicU64::new(0),
         }
     }
 
@@ -33,10 +39,11 @@ impl Condvar {
     pub fn wait<T: ?Sized>(&self, guard: &mut MutexGuard<'_, T>) {
         match sim::context() {
             Context::Threads => {
-                let blocked = Blocked::on(threads::Wait::Condvar, Location::caller(), None);
+                let at = Location::caller();
+                let blocked = Blocked::on(Wait::Condvar, at, None);
                 self.threads.wait(guard.thread_guard());
                 drop(blocked);
-                guard.reacquired();
+                guard.reacquired(at);
             }
             _ => {
                 self.wait_simulated(guard, None, Location::caller());
@@ -44,17 +51,7 @@ impl Condvar {
         }
     }
 
-    /// The same, for at most `timeout`. Returns `true` if the time was up.
-    #[track_caller]
-    pub fn wait_timeout<T: ?Sized>(
-        &self,
-        guard: &mut MutexGuard<'_, T>,
-        timeout: Duration,
-    ) -> bool {
-        self.wait_until(guard, now() + timeout)
-    }
-
-    /// The same, until `deadline`. Returns `true` if it was reached.
+    /// The same, at most until `deadline`. Returns `true` if it was reached.
     #[track_caller]
     pub fn wait_until<T: ?Sized>(&self, guard: &mut MutexGuard<'_, T>, deadline: Instant) -> bool {
         match sim::context() {
@@ -62,10 +59,10 @@ impl Condvar {
                 let deadline = Duration::from_nanos(deadline.as_nanos());
                 let until = threads::instant_at(deadline);
                 let at = Location::caller();
-                let blocked = Blocked::on(threads::Wait::Condvar, at, Some(deadline));
+                let blocked = Blocked::on(Wait::Condvar, at, Some(deadline));
                 let timed_out = self.threads.wait_until(guard.thread_guard(), until).timed_out();
                 drop(blocked);
-                guard.reacquired();
+                guard.reacquired(at);
                 timed_out
             }
             _ => self.wait_simulated(guard, Some(deadline.as_nanos()), Location::caller()),
@@ -76,13 +73,14 @@ impl Condvar {
         &self,
         guard: &mut MutexGuard<'_, T>,
         deadline: Option<u64>,
-        at: sim::Place,
+        at: Line,
     ) -> bool {
         if !sim::may_block() {
             return deadline.is_some();
         }
         let waiter = sim::with(|world| world.prepare());
         self.waiters.lock().push(waiter);
+        self.run.store(sim::current_run(), Ordering::Relaxed);
         guard.release();
         let timed_out = sim::block(waiter, Wait::Condvar, at, deadline);
         if timed_out {
@@ -92,8 +90,19 @@ impl Condvar {
         timed_out
     }
 
+    /// Fails the run whose tasks wait here if the calling thread does not belong to it.
+    #[inline]
+    fn check_thread(&self, at: Line) {
+        let run = self.run.load(Ordering::Relaxed);
+        if run != 0 && run != sim::current_run() {
+            sim::foreign_use(run, "condition variable", at);
+        }
+    }
+
     /// Wakes one waiting task: any one of them.
+    #[track_caller]
     pub fn notify_one(&self) {
+        self.check_thread(Location::caller());
         if sim::context() == Context::Threads {
             self.threads.notify_one();
         } else {
@@ -105,7 +114,9 @@ impl Condvar {
     }
 
     /// Wakes all waiting tasks.
+    #[track_caller]
     pub fn notify_all(&self) {
+        self.check_thread(Location::caller());
         if sim::context() == Context::Threads {
             self.threads.notify_all();
         } else {

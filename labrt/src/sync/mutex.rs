@@ -2,24 +2,27 @@
 
 use std::fmt;
 use std::ops::{Deref, DerefMut};
-use std::panic::Location;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
-use crate::sim::{self, Context, Place, Waiter};
+use crate::line::Line;
+use crate::sim::{self, Context, Waiter};
 use crate::threads;
+use crate::wait::Wait;
+use std::panic::Location;
 
 /// A lock around a value.
 ///
 /// A task that dies, killed or panicking, releases it; it is never poisoned. In a simulation, taking it is a switch point, and a ring
 /// of tasks that wait for each other's locks is reported with the lines that created and took them.
 pub struct Mutex<T: ?Sized> {
-    created: Place,
+    created: Line,
     /// Whether `waiters` may hold anybody: spares the common unlock a second lock.
     contended: AtomicBool,
     /// Simulated tasks that wait.
     waiters: parking_lot::Mutex<Vec<Waiter>>,
-    /// On threads: number of the task that took it last.
+    /// Who took it last: twice the number of the simulation; or, on threads, twice the number of
+    /// the task and one. 0 if nobody has.
     holder: AtomicU64,
     value: parking_lot::Mutex<T>,
 }
@@ -39,11 +42,6 @@ impl<T> Mutex<T> {
             value: parking_lot::Mutex::new(value),
         }
     }
-
-    /// The value, without the lock.
-    pub fn into_inner(self) -> T {
-        self.value.into_inner()
-    }
 }
 
 impl<T: ?Sized> Mutex<T> {
@@ -59,49 +57,69 @@ impl<T: ?Sized> Mutex<T> {
                     Some(guard) => guard,
                     None => self.lock_on_threads(Location::caller()),
                 };
-                self.taken();
+                self.taken(Location::caller());
                 MutexGuard { mutex: self, guard: Some(guard) }
             }
             _ => self.lock_simulated(Location::caller()),
         }
     }
 
-    /// Waits for a lock that somebody else holds.
+    /// Waits for a lock that another thread holds.
     #[cold]
-    fn lock_on_threads(&self, at: Place) -> parking_lot::MutexGuard<'_, T> {
-        let wait = || {
-            let holder = self.holder.load(Ordering::Relaxed);
-            threads::Wait::Lock { created: self.created, holder }
-        };
-        let blocked = threads::Blocked::on(wait(), at, None);
+    fn lock_on_threads(&self, at: Line) -> parking_lot::MutexGuard<'_, T> {
+        let wait = Wait::Lock { address: self.address(), created: self.created };
+        let blocked = threads::Blocked::on(wait, at, None);
         loop {
+            let holder = self.holder.load(Ordering::Relaxed);
+            match holder % 2 {
+                0 => sim::foreign_use(holder / 2, "lock", at),
+                _ => blocked.held_by(holder / 2),
+            }
             if let Some(guard) = self.value.try_lock_for(LOOK_AGAIN) {
                 return guard;
             }
-            blocked.still_on(wait());
         }
     }
 
-    /// Notes who holds the lock, for reports of hangs on threads.
+    /// Notes that the calling thread, which runs no simulation, holds the lock: for reports of
+    /// hangs. Fails the simulation that the lock belongs to, if there is one.
     #[inline]
-    pub(super) fn taken(&self) {
-        self.holder.store(threads::task_number(), Ordering::Relaxed);
+    pub(super) fn taken(&self, at: Line) {
+        let before = self.holder.load(Ordering::Relaxed);
+        self.holder.store(2 * threads::task_number() + 1, Ordering::Relaxed);
+        if before != 0 && before & 1 == 0 {
+            sim::foreign_use(before / 2, "lock", at);
+        }
     }
 
-    fn lock_simulated(&self, at: Place) -> MutexGuard<'_, T> {
-        sim::lock_point();
+    /// The same for the simulation of the calling thread.
+    #[inline]
+    fn taken_simulated(&self, at: Line) {
+        let mine = 2 * sim::current_run();
+        let before = self.holder.load(Ordering::Relaxed);
+        if before != mine {
+            self.holder.store(mine, Ordering::Relaxed);
+            if before != 0 && before & 1 == 0 {
+                sim::foreign_use(before / 2, "lock", at);
+            }
+        }
+        sim::with(|world| world.took_lock(self.address(), self.created, at));
+    }
+
+    fn lock_simulated(&self, at: Line) -> MutexGuard<'_, T> {
+        sim::lock_point(at);
         MutexGuard { mutex: self, guard: Some(self.acquire(at)) }
     }
 
     /// Takes the lock in a simulation, waiting as long as it takes.
-    pub(super) fn acquire(&self, at: Place) -> parking_lot::MutexGuard<'_, T> {
+    pub(super) fn acquire(&self, at: Line) -> parking_lot::MutexGuard<'_, T> {
         loop {
             if let Some(guard) = self.value.try_lock() {
-                sim::with(|world| world.took_lock(self.address(), self.created, at));
+                self.taken_simulated(at);
                 return guard;
             }
             if !sim::may_block() {
-                // An unwinding task needs a lock that somebody else holds. It can neither wait nor go on.
+                // An unwinding task needs a lock that another task holds. It can neither wait nor go on.
                 sim::give_up();
             }
             let waiter = sim::with(|world| world.prepare());
@@ -116,16 +134,16 @@ impl<T: ?Sized> Mutex<T> {
     /// Takes the lock if it is free.
     #[track_caller]
     pub fn try_lock(&self) -> Option<MutexGuard<'_, T>> {
-        if sim::context() != Context::Threads {
-            sim::lock_point();
-            let guard = self.value.try_lock()?;
-            sim::with(|world| {
-                world.took_lock(self.address(), self.created, Location::caller());
-            });
-            return Some(MutexGuard { mutex: self, guard: Some(guard) });
+        let at = Location::caller();
+        let simulated = sim::context() != Context::Threads;
+        if simulated {
+            sim::lock_point(at);
         }
         let guard = self.value.try_lock()?;
-        self.taken();
+        match simulated {
+            true => self.taken_simulated(at),
+            false => self.taken(at),
+        }
         Some(MutexGuard { mutex: self, guard: Some(guard) })
     }
 
@@ -198,13 +216,13 @@ impl<'a, T: ?Sized> MutexGuard<'a, T> {
     }
 
     /// Takes it again afterwards.
-    pub(super) fn reacquire(&mut self, at: Place) {
+    pub(super) fn reacquire(&mut self, at: Line) {
         self.guard = Some(self.mutex.acquire(at));
     }
 
     /// Notes that a wait on threads has given the lock back to this task.
-    pub(super) fn reacquired(&self) {
-        self.mutex.taken();
+    pub(super) fn reacquired(&self, at: Line) {
+        self.mutex.taken(at);
     }
 
     /// The guard that a condition variable of the threads back end waits with.

@@ -7,10 +7,10 @@
 )]
 
 mod brief;
-pub(crate) mod hang;
 mod pool;
-mod seats;
+mod records;
 mod timer;
+mod times;
 
 use std::cell::RefCell;
 use std::sync::OnceLock;
@@ -21,8 +21,14 @@ use rand::{Rng as _, SeedableRng};
 
 pub(crate) use brief::start_brief;
 pub(crate) use pool::start;
-pub(crate) use seats::{Blocked, Enter, Running, Wait, current_run, task_number};
+pub(crate) use records::{
+    Blocked, Enter, Running, Task, Waiting, current_run, survey, task_number,
+};
 pub(crate) use timer::after;
+pub(crate) use times::ThreadTimes;
+
+use crate::line::Line;
+use crate::wait::Wait;
 
 /// Time since the first use of the clock in this process.
 pub(crate) fn now() -> Duration {
@@ -30,12 +36,14 @@ pub(crate) fn now() -> Duration {
     START.get_or_init(Instant::now).elapsed()
 }
 
-/// The point of the system's clock that lies `deadline` after the start.
+/// The point of the system's clock that lies `deadline` after the start. Deadlines more than a
+/// century ahead are moved to a century from now: the system's clock cannot show all of them.
 pub(crate) fn instant_at(deadline: Duration) -> Instant {
-    Instant::now() + deadline.saturating_sub(now())
+    const CENTURY: Duration = Duration::from_secs(100 * 365 * 24 * 3600);
+    Instant::now() + deadline.saturating_sub(now()).min(CENTURY)
 }
 
-pub(crate) fn sleep(duration: Duration, at: crate::sim::Place) {
+pub(crate) fn sleep(duration: Duration, at: Line) {
     let _blocked = Blocked::on(Wait::Sleep, at, Some(now().saturating_add(duration)));
     std::thread::sleep(duration);
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use parking_lot::{Condvar, Mutex};
 
-use crate::events::Inherited;
+use crate::sink::Inherited;
 use crate::timers::Timers;
 
 type Callback = Box<dyn FnOnce() + Send>;
@@ -23,7 +23,7 @@ pub(crate) fn after(delay: Duration, callback: Callback) {
     STARTED.call_once(|| {
         super::start_os_thread("labrt-timer".into(), run).expect("a thread for the timers");
     });
-    let at = super::now() + delay;
+    let at = super::now().saturating_add(delay);
     let mut timers = TIMERS.lock();
     let first = timers.first().is_none_or(|timer| at < timer.at);
     timers.add(at, (super::current_run(), Inherited::capture(), callback));

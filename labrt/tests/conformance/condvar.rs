@@ -83,12 +83,12 @@ fn notify_all_wakes_all() {
 }
 
 #[test]
-fn wait_timeout_says_whether_the_time_was_up_and_has_the_lock_again() {
+fn wait_until_says_whether_the_time_was_up_and_has_the_lock_again() {
     on_both(|| {
         let pair = shared();
         let start = labrt::now();
         let mut value = pair.0.lock();
-        while !pair.1.wait_timeout(&mut value, ms(3)) {}
+        while !pair.1.wait_until(&mut value, labrt::now() + ms(3)) {}
         assert!(start.elapsed() >= ms(3));
         assert!(pair.0.try_lock().is_none());
         let other = Arc::clone(&pair);
@@ -97,7 +97,7 @@ fn wait_timeout_says_whether_the_time_was_up_and_has_the_lock_again() {
             other.1.notify_all();
         });
         while *value == 0 {
-            assert!(!pair.1.wait_timeout(&mut value, Duration::from_secs(60)));
+            assert!(!pair.1.wait_until(&mut value, labrt::now() + Duration::from_secs(60)));
         }
         assert!(pair.1.wait_until(&mut value, start));
         drop(value);
@@ -122,7 +122,7 @@ fn a_timed_out_waiter_takes_no_notification_with_it() {
         let impatient = labrt::spawn(move || {
             let mut permits = other.0.lock();
             while *permits == 0 {
-                if other.1.wait_timeout(&mut permits, ms(2)) {
+                if other.1.wait_until(&mut permits, labrt::now() + ms(2)) {
                     return false;
                 }
             }

@@ -82,7 +82,7 @@ fn a_lock_whose_holder_unwinds_is_free_and_usable() {
         }));
         assert!(caught.is_err());
         *lock.lock() += 1;
-        assert_eq!(lock.into_inner(), 2);
+        assert_eq!(*lock.lock(), 2);
     });
 }
 

@@ -11,7 +11,6 @@ mod locks;
 mod marks;
 mod nodes;
 mod oneshot;
-mod select;
 mod tasks;
 mod time;
 

@@ -97,3 +97,16 @@ fn a_callback_without_delay_is_called() {
         assert_eq!(receiver.recv(), Ok(1));
     });
 }
+
+/// A moment beyond the end of all clocks never comes, on either back end.
+#[test]
+fn a_callback_and_a_wait_without_end_are_not_a_panic() {
+    on_both(|| {
+        labrt::after(Duration::MAX, || unreachable!("it is never called"));
+        labrt::after(ms(2), || ());
+        let (sender, receiver) = oneshot::channel();
+        labrt::after(ms(1), move || sender.send(1).unwrap());
+        assert_eq!(receiver.recv_timeout(Duration::MAX), Ok(1));
+        labrt::sleep(ms(3));
+    });
+}

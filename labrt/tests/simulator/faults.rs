@@ -188,3 +188,90 @@ fn a_clock_that_slows_down_makes_sleepers_wait() {
         assert_eq!(sent.elapsed(), ms(10));
     });
 }
+
+/// A paused node stands still, whatever reaches it, and then goes on.
+#[test]
+fn a_paused_node_stands_still_until_it_goes_on() {
+    sim(|| {
+        let steps = Arc::new(AtomicU64::new(0));
+        let node = Node::new("worker");
+        let count = Arc::clone(&steps);
+        node.spawn_detached("work", move || {
+            loop {
+                sleep(ms(1));
+                count.fetch_add(1, Ordering::SeqCst);
+            }
+        });
+        sleep(ms(10) + ms(1) / 2);
+        assert!(!node.is_paused());
+        node.pause().unwrap();
+        assert!(node.is_paused());
+        let late = Arc::clone(&steps);
+        let spawned = node.spawn("spawned meanwhile", move || late.load(Ordering::SeqCst));
+        sleep(ms(100));
+        assert_eq!(steps.load(Ordering::SeqCst), 10, "nothing of the node runs");
+        assert!(!spawned.is_finished());
+        node.pause().unwrap(); // a second time nothing happens
+        node.resume().unwrap();
+        assert!(spawned.join().unwrap() >= 10);
+        sleep(ms(10));
+        // The step that was due, and those since.
+        assert_eq!(steps.load(Ordering::SeqCst), 10 + 1 + 9);
+        node.resume().unwrap(); // nothing happens
+        node.pause().unwrap();
+        node.crash().unwrap();
+        assert_eq!(node.live_tasks(), 0, "a paused node can be crashed");
+    });
+}
+
+/// A task that pauses its own node stops there.
+#[test]
+fn a_node_that_pauses_itself_waits_for_another_to_resume_it() {
+    sim(|| {
+        let node = Node::new("worker");
+        let own = node.clone();
+        let paused = node.spawn("work", move || {
+            own.pause().unwrap();
+            now()
+        });
+        labrt::after(ms(20), move || node.resume().unwrap());
+        assert_eq!(paused.join().unwrap().as_nanos(), 20_000_000);
+    });
+}
+
+/// Locks of a paused node stay held; others wait, and the report of the deadlock says why.
+#[test]
+fn a_deadlock_on_a_paused_node_is_reported_as_such() {
+    let run = sim::run(Config::new(1), || {
+        let node = Node::new("worker");
+        let work = node.spawn("work", || sleep(ms(1)));
+        node.pause().unwrap();
+        work.join().unwrap();
+    });
+    let failure = run.result.unwrap_err();
+    assert_eq!(failure.kind, sim::FailureKind::Deadlock);
+    assert!(failure.to_string().contains("ready to run, on a paused node"), "{failure}");
+}
+
+#[test]
+fn a_clock_jumps_forward_for_its_node_alone() {
+    sim(|| {
+        let node = Node::new("worker");
+        let asleep = node.spawn("asleep", || {
+            sleep(ms(20));
+            now()
+        });
+        sleep(ms(5));
+        node.jump_clock(ms(1000));
+        assert_eq!(node.spawn("looks", now).join().unwrap(), now() + ms(1000));
+        assert_eq!(asleep.join().unwrap().as_nanos(), 1_020_000_000, "it slept as long as ever");
+        assert_eq!(now().as_nanos(), 20_000_000);
+        let slept = node.spawn("sleeps", || sleep(ms(7)));
+        slept.join().unwrap();
+        assert_eq!(now().as_nanos(), 27_000_000, "the rate has not changed");
+        node.set_clock_rate(200);
+        node.jump_clock(ms(500));
+        node.spawn("sleeps", || sleep(ms(10))).join().unwrap();
+        assert_eq!(now().as_nanos(), 32_000_000, "a jump keeps the rate");
+    });
+}

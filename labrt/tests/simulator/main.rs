@@ -6,7 +6,9 @@
 mod crash;
 mod faults;
 mod memory;
+mod misuse;
 mod pitfalls;
+mod policy;
 mod replay;
 mod reports;
 
