@@ -8,13 +8,21 @@
 //! A [`Write`] is atomic. Whoever needs two writes (a snapshot, then the shorter log) may crash between them.
 //!
 //! # Faults
-//! A disk can be made slow, and a server can be made to crash in one of its writes, with all of it, part of it or nothing of it on the
-//! disk. A *torn* write leaves what is whole of its front: header, cut and trim fit a sector and are there or not; of the records to
-//! append the first are there, and the one the power went in is short. A snapshot is written beside the old one and takes its place
-//! when it is whole, so a torn one changes nothing. In no case had the write returned.
+//! A disk can be slow, hang, fail a write, and crash its server in a write.
+//!
+//! A write in which a server crashes, and a write that fails, leave nothing, a part or all of it on
+//! the disk ([`TornWrite`]). A *torn* write leaves what is whole of its front: header, cut and trim
+//! fit a sector and are there or not; of the records to append the first are there, and the record
+//! the power went in is short. A snapshot is written beside the old one and takes its place when it
+//! is whole, so a torn one changes nothing. In no case had the write returned `Ok`.
+//!
+//! A write that failed poisons the disk: all later writes fail, too. After an error nobody knows
+//! what the disk holds (fsync may drop what it could not write), so going on would promise what may
+//! be gone. A server whose write failed must stop.
 
 use std::collections::VecDeque;
 use std::fmt;
+use std::ops::RangeInclusive;
 use std::panic::Location;
 use std::sync::Arc;
 use std::time::Duration;
@@ -25,6 +33,9 @@ use crate::line::Line;
 use crate::node::Node;
 use crate::pieces::Pieces;
 use crate::sim::{self, Context};
+
+/// A write to a hanging disk looks this often whether the disk still hangs.
+const HANGING_LOOKS: Duration = Duration::from_millis(1);
 
 /// A disk. Clones are handles to the same disk; [`copy`](Persister::copy) makes another one.
 #[derive(Clone, Default)]
@@ -39,28 +50,64 @@ struct Disk {
     /// Bytes in `records`.
     record_bytes: usize,
     snapshot: Option<StoredSnapshot>,
-    /// `None` on a disk that is well.
+    /// `None` on a disk without faults.
     faults: Option<Box<Faults>>,
 }
 
 /// What is wrong with a disk. Belongs to the disk, not to its content: a copy has none.
-#[derive(Clone, Copy, Default)]
+#[derive(Clone, PartialEq)]
 struct Faults {
-    write_takes: Duration,
-    /// Writes left until the crash; 0 when there is to be none.
-    crash_in: u64,
-    left: Left,
+    write_takes: RangeInclusive<Duration>,
+    hangs: bool,
+    /// What happens in which coming write.
+    planned: Option<Planned>,
+    /// The error that has poisoned the disk.
+    failed: Option<WriteError>,
 }
 
-/// What the write in which a server crashes leaves on its disk.
+/// What is to happen in a write to come.
+#[derive(Clone, Copy, PartialEq)]
+struct Planned {
+    /// Writes left until then, that one included. At least 1.
+    in_writes: u64,
+    event: InWrite,
+    left: TornWrite,
+}
+
+#[derive(Clone, Copy, PartialEq)]
+enum InWrite {
+    Crash,
+    Fail(WriteError),
+}
+
+impl Default for Faults {
+    fn default() -> Faults {
+        let write_takes = Duration::ZERO..=Duration::ZERO;
+        Faults { write_takes, hangs: false, planned: None, failed: None }
+    }
+}
+
+/// Why a write failed. The disk takes no further writes.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum WriteError {
+    /// The device reported an error (EIO).
+    #[error("input/output error: the disk has failed")]
+    Io,
+    /// No space is left (ENOSPC).
+    #[error("no space left on the disk")]
+    NoSpace,
+}
+
+/// How much of a write is on the disk when its server crashed in it, or when it failed.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
-pub enum Left {
-    /// Nothing: the crash came first.
+pub enum TornWrite {
+    /// Nothing.
     #[default]
     Nothing,
     /// This many thousandths of it, from the front.
     Part(u16),
-    /// All of it: the crash came before the write returned.
+    /// All of it.
     Everything,
 }
 
@@ -85,6 +132,8 @@ pub struct Write {
     pub drop_front: usize,
     /// Adds records at the end.
     pub append: Vec<Arc<[u8]>>,
+    /// Removes the snapshot.
+    pub erase_snapshot: bool,
     /// Replaces the snapshot.
     pub snapshot: Option<StoredSnapshot>,
 }
@@ -103,18 +152,52 @@ impl Persister {
 
     /// From now on every write takes this long.
     pub fn set_write_time(&self, takes: Duration) {
-        self.disk.lock().set_faults(|faults| faults.write_takes = takes);
+        self.set_write_times(takes..=takes);
     }
 
-    /// Crashes the writing node in the `nth` write from now on, counted from 1, with so much of it `left` on the disk. Replaces what was
-    /// asked for before; 0 calls it off. On threads, where no node can be crashed, nothing happens.
-    pub fn crash_in_write(&self, nth: u64, left: Left) {
-        self.disk.lock().set_faults(|faults| (faults.crash_in, faults.left) = (nth, left));
+    /// From now on every write takes a time from this range, all equally likely.
+    pub fn set_write_times(&self, range: RangeInclusive<Duration>) {
+        self.disk.lock().set_faults(|faults| faults.write_takes = range);
     }
 
-    /// Carries out `write`, all of it or, if the node is crashed first, nothing. A switch point before and after.
+    /// While `hangs`, no write returns, those that were begun before included. Afterwards they go
+    /// on.
+    pub fn set_hanging(&self, hangs: bool) {
+        self.disk.lock().set_faults(|faults| faults.hangs = hangs);
+    }
+
+    /// Crashes the writing node in the `nth` write from now on, counted from 1, with so much of it
+    /// `left` on the disk. Replaces what was planned before, by [`fail_write`](Persister::fail_write)
+    /// too; 0 calls it off. On threads, where no node can be crashed, nothing happens.
+    pub fn crash_in_write(&self, nth: u64, left: TornWrite) {
+        self.plan(nth, InWrite::Crash, left);
+    }
+
+    /// Lets the `nth` write from now on fail, counted from 1, with so much of it `left` on the disk.
+    /// All later writes fail with the same error. Replaces what was planned before, by
+    /// [`crash_in_write`](Persister::crash_in_write) too; 0 calls it off.
+    pub fn fail_write(&self, nth: u64, error: WriteError, left: TornWrite) {
+        self.plan(nth, InWrite::Fail(error), left);
+    }
+
+    fn plan(&self, in_writes: u64, event: InWrite, left: TornWrite) {
+        let planned = (in_writes > 0).then_some(Planned { in_writes, event, left });
+        self.disk.lock().set_faults(|faults| faults.planned = planned);
+    }
+
+    /// The error that has poisoned the disk, if a write has failed.
+    pub fn failure(&self) -> Option<WriteError> {
+        self.disk.lock().faults.as_ref()?.failed
+    }
+
+    /// Carries out `write`, all of it or, if the node is crashed first, nothing. A switch point
+    /// before and after.
+    ///
+    /// # Errors
+    /// When this write failed, or an earlier one. Nothing of it is promised: stop the server, and
+    /// give it another disk or the content of [`copy`](Persister::copy).
     #[track_caller]
-    pub fn write(&self, write: Write) {
+    pub fn write(&self, write: Write) -> Result<(), WriteError> {
         let at = Location::caller();
         switch_point(at);
         let mut disk = self.disk.lock();
@@ -128,47 +211,65 @@ impl Persister {
         drop(disk);
         drop(replaced);
         switch_point(at);
+        Ok(())
     }
 
     #[cold]
-    fn write_with_faults(&self, write: Write, at: Line) {
-        let takes = self.disk.lock().faults.as_ref().map(|faults| faults.write_takes);
-        if let Some(takes) = takes.filter(|takes| !takes.is_zero()) {
+    fn write_with_faults(&self, write: Write, at: Line) -> Result<(), WriteError> {
+        let takes = self.disk.lock().faults.as_ref().map(|faults| faults.write_takes.clone());
+        let takes = takes.map_or(Duration::ZERO, |range| match range.start() < range.end() {
+            true => crate::random_range(range),
+            false => *range.start(),
+        });
+        if !takes.is_zero() {
             crate::sleep(takes);
         }
-        let crash = self.disk.lock().crashes_now();
-        if let Some(left) = crash.filter(|_| sim::context() != Context::Threads) {
-            let written = match left {
-                Left::Nothing => None,
-                Left::Part(thousandths) => Some(write.torn(thousandths)),
-                Left::Everything => Some(write),
-            };
-            let replaced = written.and_then(|written| self.disk.lock().apply(written));
-            drop(replaced);
-            // The caller ends here, unless it is not of the node it writes for.
-            let _ = Node::current().crash();
-            return;
+        while self.disk.lock().faults.as_ref().is_some_and(|faults| faults.hangs) {
+            crate::sleep(HANGING_LOOKS);
         }
-        let replaced = self.disk.lock().apply(write);
+        if let Some(error) = self.failure() {
+            return Err(error);
+        }
+        let planned = self.disk.lock().take_planned();
+        // Only simulated nodes can be crashed.
+        let planned = planned.filter(|planned| {
+            planned.event != InWrite::Crash || sim::context() != Context::Threads
+        });
+        let written = match planned.map(|planned| planned.left) {
+            Some(TornWrite::Nothing) => None,
+            Some(TornWrite::Part(thousandths)) => Some(write.torn(thousandths)),
+            Some(TornWrite::Everything) | None => Some(write),
+        };
+        let replaced = written.and_then(|written| self.disk.lock().apply(written));
         drop(replaced);
-        switch_point(at);
+        match planned.map(|planned| planned.event) {
+            Some(InWrite::Crash) => {
+                // The caller ends here, unless it does not belong to the node it writes for.
+                let _ = Node::current().crash();
+            }
+            Some(InWrite::Fail(error)) => {
+                self.disk.lock().set_faults(|faults| faults.failed = Some(error));
+                return Err(error);
+            }
+            None => switch_point(at),
+        }
+        Ok(())
     }
 
-    /// Replaces Raft state and snapshot together; no snapshot erases a stored one (the course's `Save`).
+    /// Replaces Raft state and snapshot together; no snapshot erases a stored one (the course's
+    /// `Save`).
+    ///
+    /// # Errors
+    /// As [`write`](Persister::write).
     #[track_caller]
-    pub fn save(&self, raft_state: Vec<u8>, snapshot: Option<Vec<u8>>) {
-        let at = Location::caller();
-        switch_point(at);
-        let mut disk = self.disk.lock();
-        let before = std::mem::take(&mut *disk);
-        *disk = Disk {
-            header: raft_state,
+    pub fn save(&self, raft_state: Vec<u8>, snapshot: Option<Vec<u8>>) -> Result<(), WriteError> {
+        self.write(Write {
+            header: Some(raft_state),
+            keep_records: Some(0),
+            erase_snapshot: true,
             snapshot: snapshot.map(|data| StoredSnapshot { meta: Vec::new(), data: data.into() }),
-            faults: before.faults,
-            ..Disk::default()
-        };
-        drop(disk);
-        switch_point(at);
+            ..Write::default()
+        })
     }
 
     /// The Raft state: header and records. Empty if nothing was saved.
@@ -233,17 +334,19 @@ impl Disk {
     }
 
     fn set_faults(&mut self, set: impl FnOnce(&mut Faults)) {
-        let mut faults = self.faults.as_deref().copied().unwrap_or_default();
+        let mut faults = self.faults.take().map(|faults| *faults).unwrap_or_default();
         set(&mut faults);
-        let well = faults.write_takes.is_zero() && faults.crash_in == 0;
-        self.faults = (!well).then(|| Box::new(faults));
+        self.faults = (faults != Faults::default()).then(|| Box::new(faults));
     }
 
-    /// Counts a write. Says what is left of it if it is the one to crash in.
-    fn crashes_now(&mut self) -> Option<Left> {
-        let faults = self.faults.as_deref_mut().filter(|faults| faults.crash_in > 0)?;
-        faults.crash_in -= 1;
-        (faults.crash_in == 0).then_some(faults.left)
+    /// Counts a write. Returns what was planned for it, if it is the one.
+    fn take_planned(&mut self) -> Option<Planned> {
+        let mut taken = None;
+        self.set_faults(|faults| match &mut faults.planned {
+            Some(planned) if planned.in_writes > 1 => planned.in_writes -= 1,
+            planned => taken = planned.take(),
+        });
+        taken
     }
 
     /// Applies a write; returns what it replaced, to be dropped outside the lock.
@@ -266,8 +369,8 @@ impl Disk {
             self.records.push_back(record);
         }
         match write.snapshot {
-            Some(snapshot) => self.snapshot.replace(snapshot),
-            None => None,
+            None if !write.erase_snapshot => None,
+            snapshot => std::mem::replace(&mut self.snapshot, snapshot),
         }
     }
 }
@@ -287,6 +390,7 @@ impl Write {
             left -= part;
         }
         self.append = append;
+        self.erase_snapshot = false;
         self.snapshot = None;
         self
     }

@@ -81,7 +81,7 @@ mod time;
 mod timers;
 mod wait;
 
-pub use disk::{Left, Persister, StoredSnapshot, Write};
+pub use disk::{Persister, StoredSnapshot, TornWrite, Write, WriteError};
 pub use node::{CrashError, Node};
 pub use pieces::{Part, Piece, Pieces};
 pub use rng::{Rng, random_bool, random_range, random_u64, rng};

@@ -140,15 +140,16 @@ fn not_run<T>(config: &Config, message: &str) -> Run<T> {
     Run { result: Err(setup_failure(config, message)), report }
 }
 
-/// The outcome of a run that did not stop when it was asked to.
+/// The outcome of a run that did not stop when it was asked to. It is a runaway, whatever the
+/// reason was: its OS thread still runs.
 fn given_up<T>(config: &Config, progress: &Progress) -> Run<T> {
-    let (kind, message) = progress.reason().expect("a run is asked to stop for a reason");
+    let (_, message) = progress.reason().expect("a run is asked to stop for a reason");
     let message = format!(
         "{message}: an endless loop, or a lock that is not labrt's held by another task; its OS \
          thread is left behind"
     );
     let mut failure = setup_failure(config, &message);
-    failure.kind = kind;
+    failure.kind = FailureKind::Runaway;
     (failure.task, failure.node) = progress.running();
     failure.at = Duration::from_nanos(progress.now());
     let report = Report { seed: config.seed, virtual_time: failure.at, ..Report::default() };

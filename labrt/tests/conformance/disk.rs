@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use labrt::{Persister, StoredSnapshot, Write};
+use labrt::{Persister, StoredSnapshot, TornWrite, Write, WriteError};
 
 use crate::on_both;
 
@@ -15,11 +15,11 @@ fn save_and_read_in_the_courses_form() {
     on_both(|| {
         let disk = Persister::new();
         assert_eq!((disk.read_raft_state(), disk.read_snapshot()), (vec![], vec![]));
-        disk.save(vec![1, 2, 3], Some(vec![9; 10]));
+        disk.save(vec![1, 2, 3], Some(vec![9; 10])).unwrap();
         assert_eq!(disk.read_raft_state(), [1, 2, 3]);
         assert_eq!(disk.read_snapshot(), [9; 10]);
         assert_eq!((disk.raft_state_size(), disk.snapshot_size()), (3, 10));
-        disk.save(vec![4], None);
+        disk.save(vec![4], None).unwrap();
         assert_eq!(disk.read_raft_state(), [4]);
         assert_eq!((disk.raft_state_size(), disk.snapshot_size()), (1, 0));
         assert!(disk.read_snapshot().is_empty());
@@ -32,7 +32,7 @@ fn a_write_changes_what_it_names_in_order() {
     on_both(|| {
         let disk = Persister::new();
         let append = vec![record("aa"), record("b"), record("ccc")];
-        disk.write(Write { header: Some(b"H1".to_vec()), append, ..Write::default() });
+        disk.write(Write { header: Some(b"H1".to_vec()), append, ..Write::default() }).unwrap();
         assert_eq!(disk.read_raft_state(), b"H1aabccc");
         assert_eq!((disk.record_count(), disk.raft_state_size()), (3, 8));
         let snapshot = StoredSnapshot { meta: vec![7], data: record("state").into() };
@@ -42,7 +42,9 @@ fn a_write_changes_what_it_names_in_order() {
             drop_front: 1,
             append: vec![record("dd")],
             snapshot: Some(snapshot.clone()),
-        });
+            ..Write::default()
+        })
+        .unwrap();
         assert_eq!(disk.read_raft_state(), b"Hbdd");
         assert_eq!(disk.raft_state_size(), disk.read_raft_state().len());
         assert_eq!(disk.header(), b"H");
@@ -50,7 +52,7 @@ fn a_write_changes_what_it_names_in_order() {
         assert_eq!(disk.records(), [record("b"), record("dd")]);
         assert_eq!(disk.stored_snapshot(), Some(snapshot));
         assert_eq!((disk.read_snapshot(), disk.snapshot_size()), (b"state".to_vec(), 5));
-        disk.write(Write::default());
+        disk.write(Write::default()).unwrap();
         assert_eq!(disk.read_raft_state(), b"Hbdd");
     });
 }
@@ -59,8 +61,8 @@ fn a_write_changes_what_it_names_in_order() {
 fn cutting_and_trimming_more_than_there_is_empties_the_disk() {
     on_both(|| {
         let disk = Persister::new();
-        disk.write(Write { append: vec![record("a"), record("b")], ..Write::default() });
-        disk.write(Write { keep_records: Some(9), drop_front: 9, ..Write::default() });
+        disk.write(Write { append: vec![record("a"), record("b")], ..Write::default() }).unwrap();
+        disk.write(Write { keep_records: Some(9), drop_front: 9, ..Write::default() }).unwrap();
         assert_eq!((disk.record_count(), disk.raft_state_size()), (0, 0));
     });
 }
@@ -69,8 +71,8 @@ fn cutting_and_trimming_more_than_there_is_empties_the_disk() {
 fn a_course_save_replaces_header_and_records() {
     on_both(|| {
         let disk = Persister::new();
-        disk.write(Write { append: vec![record("abc")], ..Write::default() });
-        disk.save(b"xy".to_vec(), None);
+        disk.write(Write { append: vec![record("abc")], ..Write::default() }).unwrap();
+        disk.save(b"xy".to_vec(), None).unwrap();
         assert_eq!((disk.record_count(), disk.raft_state_size()), (0, 2));
         assert_eq!(disk.header(), b"xy");
     });
@@ -80,9 +82,9 @@ fn a_course_save_replaces_header_and_records() {
 fn a_clone_is_the_same_disk_and_a_copy_is_another() {
     on_both(|| {
         let disk = Persister::new();
-        disk.save(vec![1], Some(vec![1]));
+        disk.save(vec![1], Some(vec![1])).unwrap();
         let (same, other) = (disk.clone(), disk.copy());
-        disk.save(vec![2, 2], None);
+        disk.save(vec![2, 2], None).unwrap();
         assert_eq!(same.read_raft_state(), [2, 2]);
         assert_eq!((other.read_raft_state(), other.read_snapshot()), (vec![1], vec![1]));
     });
@@ -96,9 +98,9 @@ fn writes_are_atomic() {
         let writer = disk.clone();
         let task = labrt::spawn(move || {
             for n in 0..40_u8 {
-                writer.save(vec![n; 4], Some(vec![n; 4]));
+                writer.save(vec![n; 4], Some(vec![n; 4])).unwrap();
                 let append = vec![vec![n; 4].into()];
-                writer.write(Write { append, ..Write::default() });
+                writer.write(Write { append, ..Write::default() }).unwrap();
             }
         });
         while !task.is_finished() {
@@ -109,5 +111,49 @@ fn writes_are_atomic() {
             labrt::yield_now();
         }
         task.join().unwrap();
+    });
+}
+
+/// An error is for good: what the disk holds after it is not known, so it takes no more writes.
+#[test]
+fn a_failed_write_poisons_the_disk() {
+    on_both(|| {
+        for (left, expected) in [
+            (TornWrite::Nothing, vec![record("a")]),
+            (TornWrite::Part(500), vec![record("a"), record("bb")]),
+            (TornWrite::Everything, vec![record("a"), record("bb"), record("cc")]),
+        ] {
+            let disk = Persister::new();
+            disk.fail_write(2, WriteError::NoSpace, left);
+            let append = |records: &[&str]| {
+                let append = records.iter().map(|text| record(text)).collect();
+                disk.write(Write { append, ..Write::default() })
+            };
+            assert_eq!(append(&["a"]), Ok(()));
+            assert_eq!(disk.failure(), None);
+            assert_eq!(append(&["bb", "cc"]), Err(WriteError::NoSpace));
+            assert_eq!(disk.records(), expected);
+            assert_eq!(append(&["d"]), Err(WriteError::NoSpace));
+            assert_eq!(disk.save(Vec::new(), None), Err(WriteError::NoSpace));
+            disk.fail_write(0, WriteError::Io, TornWrite::Nothing);
+            assert_eq!(
+                disk.failure(),
+                Some(WriteError::NoSpace),
+                "it cannot be called off any more"
+            );
+            assert_eq!(disk.records(), expected, "what is there can be read");
+            let other = disk.copy();
+            assert_eq!(other.write(Write::default()), Ok(()), "the content, on a sound disk");
+        }
+    });
+}
+
+#[test]
+fn a_failure_that_is_called_off_does_not_happen() {
+    on_both(|| {
+        let disk = Persister::new();
+        disk.fail_write(1, WriteError::Io, TornWrite::Nothing);
+        disk.fail_write(0, WriteError::Io, TornWrite::Nothing);
+        assert_eq!(disk.write(Write::default()), Ok(()));
     });
 }

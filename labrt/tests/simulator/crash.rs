@@ -112,7 +112,7 @@ fn a_node_can_be_crashed_after_any_number_of_switches() {
                     for n in 0..10_u8 {
                         *total.0.lock() += 1;
                         total.1.notify_all();
-                        disk.save(vec![n], None);
+                        disk.save(vec![n], None).unwrap();
                         let _ = sender.send(n);
                         total.1.wait_until(&mut total.0.lock(), labrt::now() + ms(1));
                     }
@@ -315,13 +315,14 @@ fn a_crash_can_come_before_between_and_after_two_writes() {
         let state = value_of(seed, || {
             let disk = Persister::new();
             let append = (0..4_u8).map(|n| vec![n; 8].into()).collect();
-            disk.write(Write { header: Some(vec![1]), append, ..Write::default() });
+            disk.write(Write { header: Some(vec![1]), append, ..Write::default() }).unwrap();
             let node = Node::new("server");
             let own = disk.clone();
             node.spawn_detached("saver", move || {
                 let snapshot = Some(StoredSnapshot { meta: vec![3], data: vec![9; 5].into() });
-                own.write(Write { snapshot, ..Write::default() });
-                own.write(Write { header: Some(vec![2]), drop_front: 3, ..Write::default() });
+                own.write(Write { snapshot, ..Write::default() }).unwrap();
+                own.write(Write { header: Some(vec![2]), drop_front: 3, ..Write::default() })
+                    .unwrap();
             });
             for _ in 0..labrt::random_range(0..4) {
                 labrt::yield_now();

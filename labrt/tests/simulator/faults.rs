@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use labrt::sim::{self, Config};
-use labrt::{Left, Mutex, Node, Persister, Write, now, sleep};
+use labrt::{Mutex, Node, Persister, TornWrite, Write, now, sleep};
 
 const fn ms(ms: u64) -> Duration {
     Duration::from_millis(ms)
@@ -32,7 +32,7 @@ fn crashed_at_switch_point(nth: u64) -> (u64, bool) {
             for _ in 0..10 {
                 let guard = held.lock();
                 count.fetch_add(1, Ordering::SeqCst);
-                disk.write(append(&["x"]));
+                disk.write(append(&["x"])).unwrap();
                 count.fetch_add(1, Ordering::SeqCst);
                 drop(guard);
                 sleep(ms(1));
@@ -78,16 +78,18 @@ fn a_crash_that_is_called_off_does_not_happen() {
 }
 
 /// Writes a header, then three records over one that is cut, and crashes in the second write.
-fn crashed_in_write(left: Left) -> (Vec<u8>, Vec<String>) {
+fn crashed_in_write(left: TornWrite) -> (Vec<u8>, Vec<String>) {
     sim(move || {
         let disk = Persister::new();
         let theirs = disk.clone();
         let node = Node::new("writer");
         disk.crash_in_write(2, left);
         let task = node.spawn("write", move || {
-            theirs.write(Write { header: Some(b"H1".to_vec()), ..append(&["old"]) });
+            theirs.write(Write { header: Some(b"H1".to_vec()), ..append(&["old"]) }).unwrap();
             let second = append(&["abcd", "efgh", "ij"]);
-            theirs.write(Write { header: Some(b"H2".to_vec()), keep_records: Some(0), ..second });
+            theirs
+                .write(Write { header: Some(b"H2".to_vec()), keep_records: Some(0), ..second })
+                .unwrap();
             unreachable!("the write does not return");
         });
         assert!(task.join().is_err());
@@ -100,14 +102,14 @@ fn crashed_in_write(left: Left) -> (Vec<u8>, Vec<String>) {
 
 #[test]
 fn a_write_is_there_in_part_after_a_crash_in_it() {
-    let (header, records) = crashed_in_write(Left::Nothing);
+    let (header, records) = crashed_in_write(TornWrite::Nothing);
     assert_eq!((header.as_slice(), records), (&b"H1"[..], vec!["old".to_owned()]));
     let parts = [(0, ""), (100, "a"), (499, "abcd"), (500, "abcd e"), (900, "abcd efgh i")];
     for (thousandths, expected) in parts {
-        let (header, records) = crashed_in_write(Left::Part(thousandths));
+        let (header, records) = crashed_in_write(TornWrite::Part(thousandths));
         assert_eq!((header.as_slice(), records.join(" ").as_str()), (&b"H2"[..], expected));
     }
-    for left in [Left::Part(1000), Left::Part(9999), Left::Everything] {
+    for left in [TornWrite::Part(1000), TornWrite::Part(9999), TornWrite::Everything] {
         assert_eq!(crashed_in_write(left).1, ["abcd", "efgh", "ij"]);
     }
 }
@@ -119,19 +121,19 @@ fn a_slow_write_that_is_cut_off_is_lost() {
         let disk = Persister::new();
         disk.set_write_time(ms(10));
         let begun = now();
-        disk.write(append(&["a"]));
+        disk.write(append(&["a"])).unwrap();
         assert_eq!(begun.elapsed(), ms(10));
         let (theirs, node) = (disk.clone(), Node::new("writer"));
-        node.spawn_detached("write", move || theirs.write(append(&["b"])));
+        node.spawn_detached("write", move || theirs.write(append(&["b"])).unwrap());
         sleep(ms(5));
         node.crash().unwrap();
         sleep(ms(50));
         assert_eq!(disk.record_count(), 1);
         let copy = disk.copy();
         let begun = now();
-        copy.write(append(&["b"]));
+        copy.write(append(&["b"])).unwrap();
         disk.set_write_time(Duration::ZERO);
-        disk.write(append(&["b"]));
+        disk.write(append(&["b"])).unwrap();
         assert_eq!((begun.elapsed(), disk.record_count()), (Duration::ZERO, 2));
     });
 }
@@ -273,5 +275,53 @@ fn a_clock_jumps_forward_for_its_node_alone() {
         node.jump_clock(ms(500));
         node.spawn("sleeps", || sleep(ms(10))).join().unwrap();
         assert_eq!(now().as_nanos(), 32_000_000, "a jump keeps the rate");
+    });
+}
+
+/// Writes to a disk that hangs return when it no longer does, and not before. Others are not held up.
+#[test]
+fn a_disk_that_hangs_holds_its_writers_up() {
+    sim(|| {
+        let (disk, node) = (Persister::new(), Node::new("writer"));
+        disk.set_hanging(true);
+        let theirs = disk.clone();
+        let written = node.spawn("write", move || {
+            theirs.write(append(&["a"])).unwrap();
+            now()
+        });
+        sleep(ms(5000));
+        assert!(!written.is_finished() && disk.record_count() == 0);
+        Persister::new().write(append(&["b"])).unwrap();
+        disk.set_hanging(false);
+        let back = written.join().unwrap();
+        assert!((5000..=5001).contains(&(back.as_nanos() / 1_000_000)), "{back:?}");
+        assert_eq!(disk.record_count(), 1);
+        // A server that crashes while its disk hangs has written nothing.
+        disk.set_hanging(true);
+        let theirs = disk.clone();
+        node.spawn_detached("write", move || theirs.write(append(&["c"])).unwrap());
+        sleep(ms(5));
+        node.crash().unwrap();
+        disk.set_hanging(false);
+        sleep(ms(5));
+        assert_eq!(disk.record_count(), 1);
+    });
+}
+
+#[test]
+fn writes_take_times_from_the_whole_range() {
+    sim(|| {
+        let disk = Persister::new();
+        disk.set_write_times(ms(5)..=ms(5000));
+        let takes: Vec<Duration> = (0..200)
+            .map(|_| {
+                let begun = now();
+                disk.write(append(&["a"])).unwrap();
+                begun.elapsed()
+            })
+            .collect();
+        assert!(takes.iter().all(|takes| (ms(5)..=ms(5000)).contains(takes)));
+        assert!(takes.iter().any(|takes| *takes < ms(300)));
+        assert!(takes.iter().any(|takes| *takes > ms(4700)));
     });
 }

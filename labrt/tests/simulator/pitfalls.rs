@@ -103,7 +103,7 @@ fn blocking_calls_in_destructors_of_a_killed_task_return_at_once() {
         assert!(condition.wait_until(&mut lock.lock(), labrt::now() + ms(1)));
     });
     survives(|| assert!(labrt::spawn(|| 1).join().is_err()));
-    survives(|| labrt::Persister::new().save(vec![1], None));
+    survives(|| labrt::Persister::new().save(vec![1], None).unwrap());
     survives(|| Node::new("another").crash().unwrap());
 }
 

@@ -24,7 +24,7 @@ fn busy() -> u64 {
                     sim::message("test.round", &[number as u8, round]);
                     *total.0.lock() += labrt::random_range(1..10_u64);
                     total.1.notify_one();
-                    disk.save(vec![round; 3], None);
+                    disk.save(vec![round; 3], None).unwrap();
                     if sender.send(round).is_err() {
                         return;
                     }

@@ -2,7 +2,8 @@
 
 use std::sync::Arc;
 
-use labrt::{StoredSnapshot, Write};
+use labrt::{StoredSnapshot, Write, WriteError};
+use log::error;
 
 use super::reads::Ended;
 use super::{Shared, State, dice, peer, persistence, tell};
@@ -47,7 +48,9 @@ impl Shared {
         let asked = self.watch.as_ref().and_then(|_| Asked::of(&event));
         let before = tell::Facts::of(&state.node);
         let effects = state.node.step(now, event, &mut dice);
-        self.save(state, effects.save);
+        if let Err(error) = self.save(state, effects.save) {
+            return self.disk_failed(state, error);
+        }
         if let Some(watch) = &self.watch {
             let State { node, seat, .. } = &mut *state;
             watch.check(seat, node, &effects, asked, &self.persister);
@@ -82,9 +85,12 @@ impl Shared {
 
     /// What must be durable becomes durable: the snapshot first, then the header together with the log. A crash between the two
     /// leaves a log that overlaps the snapshot, which the next start trims.
-    fn save(&self, state: &mut State, save: Save) {
+    ///
+    /// # Errors
+    /// A write failed. Nothing that depends on it may leave the server.
+    fn save(&self, state: &mut State, save: Save) -> Result<(), WriteError> {
         if save.is_empty() {
-            return;
+            return Ok(());
         }
         let State { node, scratch, .. } = state;
         if save.snapshot
@@ -95,10 +101,10 @@ impl Shared {
                 data: snapshot.data.clone(),
             };
             tell::saves_snapshot(self, snapshot);
-            self.persister.write(Write { snapshot: Some(stored), ..Write::default() });
+            self.persister.write(Write { snapshot: Some(stored), ..Write::default() })?;
         }
         if !save.header && save.log.is_none() {
-            return;
+            return Ok(());
         }
         let mut write = Write::default();
         if save.header {
@@ -116,7 +122,16 @@ impl Shared {
             }
         }
         tell::saves(self, &write);
-        self.persister.write(write);
+        self.persister.write(write)
+    }
+
+    /// Kills the server: what it has promised, or is about to promise, may not be on its disk.
+    #[cold]
+    fn disk_failed(&self, state: &mut State, error: WriteError) -> Outcome {
+        error!(target: "raft::disk", "{} stops: {error}", self.me);
+        let ended = self.stop(state);
+        self.wake_stopped();
+        Outcome { reply: None, proposed: None, read: None, confirmed: None, ended }
     }
 
     /// Starts a call; its reply will be an event of its own.

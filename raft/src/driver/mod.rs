@@ -32,7 +32,7 @@ use std::time::Duration;
 
 use labrpc::{ClientEnd, Service};
 use labrt::channel::{RecvTimeoutError, Sender};
-use labrt::{Condvar, Instant, Persister, Pieces, Write, oneshot};
+use labrt::{Condvar, Instant, Persister, Pieces, Write, WriteError, oneshot};
 use log::warn;
 
 use crate::apply_msg::ApplyMsg;
@@ -70,6 +70,9 @@ pub enum Error {
     /// What is on the disk is not a Raft state, or not one that this server can have left there. Nothing was overwritten.
     #[error("{0}")]
     Corrupt(#[from] CorruptState),
+    /// The saved state is sound, but the disk cannot be written.
+    #[error("cannot write to the disk: {0}")]
+    Disk(#[from] WriteError),
     /// `me` is not a place in `peers`.
     #[error("server {me} is not one of {peers} peers: count from 0")]
     NotAMember {
@@ -170,7 +173,7 @@ impl Raft {
         if torn {
             Mark::TornWrite.reach();
             warn!(target: "raft::disk", "{id} drops a log record that a power cut has left unfinished");
-            persister.write(Write { keep_records: Some(whole), ..Write::default() });
+            persister.write(Write { keep_records: Some(whole), ..Write::default() })?;
         }
         let watch = labrt::sim::local::<Watch>();
         let seat = match &watch {
@@ -320,17 +323,9 @@ impl Raft {
 
     /// Stops the server: it sends nothing more, saves nothing more, and its apply channel closes.
     pub fn kill(&self) {
-        let ended = {
-            let mut state = self.shared.state.lock();
-            if !std::mem::replace(&mut state.killed, true) {
-                tell::killed(&self.shared);
-            }
-            state.reads.end_all()
-        };
+        let ended = self.shared.stop(&mut self.shared.state.lock());
         ended.tell();
-        self.shared.tick_earlier.notify_all();
-        self.shared.term_grew.notify_all();
-        self.shared.queue.close();
+        self.shared.wake_stopped();
     }
 
     /// Whether it was killed.
@@ -356,6 +351,21 @@ fn dice(low: u64, high: u64) -> u64 {
 }
 
 impl Shared {
+    /// Marks the server as killed. Its tasks end once they are woken.
+    fn stop(&self, state: &mut State) -> Ended {
+        if !std::mem::replace(&mut state.killed, true) {
+            tell::killed(self);
+        }
+        state.reads.end_all()
+    }
+
+    /// Wakes all tasks of a server that was stopped.
+    fn wake_stopped(&self) {
+        self.tick_earlier.notify_all();
+        self.term_grew.notify_all();
+        self.queue.close();
+    }
+
     /// The time as the core counts it.
     fn time(&self) -> Time {
         let elapsed = self.started.elapsed().as_nanos() / TICK.as_nanos();

@@ -8,7 +8,7 @@
 //! A checksum stands before each part, so that a damaged disk is noticed and never mistaken for an old promise.
 //!
 //! A power cut may come in the middle of a write. Header and snapshot are then there or not, but of the records to append the first
-//! may be there, and the last of those cut short ([`labrt::Left`]). Such a write never returned, so nothing was promised on it: a last
+//! may be there, and the last of those cut short ([`labrt::TornWrite`]). Such a write never returned, so nothing was promised on it: a last
 //! record that ends early is dropped. To tell it from a damaged one, the checksum stands at the end, too, inverted: damage to one place
 //! leaves two of the three (first checksum, value, last checksum) in agreement, a record without its end does not.
 

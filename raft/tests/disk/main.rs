@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use labrt::channel::{self, Receiver};
 use labrt::sim::{self, Config};
-use labrt::{Left, Node, Persister, StoredSnapshot, Write};
+use labrt::{Node, Persister, StoredSnapshot, TornWrite, Write, WriteError};
 use raft::{ApplyMsg, CorruptState, Error, Index, Options, Raft};
 
 /// Starts the only server of a group.
@@ -81,7 +81,7 @@ fn every_flipped_bit_of_the_saved_state_is_noticed() {
         let mut damaged = header.clone();
         damaged[bit / 8] ^= 1 << (bit % 8);
         let copy = disk.copy();
-        copy.write(Write { header: Some(damaged), ..Write::default() });
+        copy.write(Write { header: Some(damaged), ..Write::default() }).unwrap();
         let why = refusal(&copy).to_string();
         assert!(why.contains("header"), "bit {bit} of the header: {why}");
     }
@@ -92,7 +92,7 @@ fn every_flipped_bit_of_the_saved_state_is_noticed() {
         let mut append = records[3..].to_vec();
         append[0] = damaged.into();
         let copy = disk.copy();
-        copy.write(Write { keep_records: Some(3), append, ..Write::default() });
+        copy.write(Write { keep_records: Some(3), append, ..Write::default() }).unwrap();
         let why = refusal(&copy).to_string();
         assert!(why.contains("log record 3"), "bit {bit} of record 3: {why}");
     }
@@ -105,7 +105,8 @@ fn a_damaged_snapshot_is_noticed() {
     disk.write(Write {
         snapshot: Some(StoredSnapshot { meta, data: b"nine".to_vec().into() }),
         ..Write::default()
-    });
+    })
+    .unwrap();
     let why = refusal(&disk).to_string();
     assert!(why.contains("snapshot up to 10@T1"), "{why}");
 }
@@ -116,7 +117,7 @@ fn a_truncated_record_is_noticed() {
     let records = disk.records();
     let short: Arc<[u8]> = records[8][..records[8].len() - 1].into();
     let append = vec![short, Arc::clone(&records[9])];
-    disk.write(Write { keep_records: Some(8), append, ..Write::default() });
+    disk.write(Write { keep_records: Some(8), append, ..Write::default() }).unwrap();
     let why = refusal(&disk).to_string();
     assert!(why.contains("log record 8") && why.contains("cut short"), "{why}");
 }
@@ -130,7 +131,7 @@ fn a_torn_last_record_is_dropped() {
     for length in 0..records[9].len() {
         let torn = disk.copy();
         let append = vec![Arc::from(&records[9][..length])];
-        torn.write(Write { keep_records: Some(9), append, ..Write::default() });
+        torn.write(Write { keep_records: Some(9), append, ..Write::default() }).unwrap();
         let run = sim::run(Config::new(2), move || {
             let (raft, applied) = start(&torn).unwrap();
             let last = commit(&raft, &applied, 1);
@@ -150,7 +151,7 @@ fn a_crash_in_any_write_loses_nothing_committed() {
             let node = Node::new("server");
             let disk = persister.clone();
             let (tell, committed) = channel::unbounded();
-            persister.crash_in_write(2 + seed % 25, Left::Part((seed * 37 % 1000) as u16));
+            persister.crash_in_write(2 + seed % 25, TornWrite::Part((seed * 37 % 1000) as u16));
             node.spawn_detached("service", move || {
                 let (raft, applied) = start(&disk).unwrap();
                 wait_to_lead(&raft);
@@ -179,10 +180,40 @@ fn a_crash_in_any_write_loses_nothing_committed() {
     assert!(torn > 50, "only {torn} crashes left an unfinished record");
 }
 
+/// A server whose disk fails stops at once: it leads no more, answers no proposal, and nothing that
+/// the failed write was to save is committed by it. On the content of the disk it can start again.
+#[test]
+fn a_failed_write_stops_the_server() {
+    for nth in 1..12 {
+        let run = sim::run(Config::new(nth), move || {
+            let persister = Persister::new();
+            let (raft, applied) = start(&persister).unwrap();
+            wait_to_lead(&raft);
+            persister.fail_write(nth, WriteError::Io, TornWrite::Part(500));
+            let mut known = 0;
+            for _ in 0..20 {
+                let Ok(proposed) = raft.propose("command".as_bytes()) else { break };
+                let applied = applied.recv().unwrap().index().get();
+                assert_eq!(applied, proposed.index.get());
+                known = applied;
+            }
+            assert_eq!(persister.failure(), Some(WriteError::Io));
+            assert!(!raft.state().1, "a server that cannot write leads no more");
+            assert!(raft.propose("more".as_bytes()).is_err());
+            assert!(applied.recv().is_err(), "nothing is applied any more");
+            assert!(matches!(start(&persister), Ok(_) | Err(Error::Disk(WriteError::Io))));
+            let (raft, applied) = start(&persister.copy()).unwrap();
+            let last = commit(&raft, &applied, 1);
+            assert!(last > known, "{known} was committed, and the log ends before {last}");
+        });
+        run.result.unwrap_or_else(|failure| panic!("write {nth}: {failure}"));
+    }
+}
+
 #[test]
 fn a_lost_header_is_not_a_fresh_start() {
     let disk = used_disk();
-    disk.write(Write { header: Some(Vec::new()), ..Write::default() });
+    disk.write(Write { header: Some(Vec::new()), ..Write::default() }).unwrap();
     assert!(matches!(refusal(&disk), CorruptState::NoHeader { records: 10 }));
 }
 
@@ -191,7 +222,8 @@ fn a_lost_header_is_not_a_fresh_start() {
 fn a_gap_between_snapshot_and_log_is_noticed() {
     let disk = used_disk();
     let bare = Persister::new();
-    bare.write(Write { header: Some(disk.header()), append: disk.records(), ..Write::default() });
+    bare.write(Write { header: Some(disk.header()), append: disk.records(), ..Write::default() })
+        .unwrap();
     assert!(matches!(refusal(&bare), CorruptState::Contradiction(_)));
 }
 

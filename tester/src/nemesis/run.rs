@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use labrt::events::{self, Fault};
-use labrt::{Instant, JoinHandle, Left};
+use labrt::{Instant, JoinHandle, TornWrite};
 use runner::spawn_named;
 use view::annotation::NEMESIS_ROW as ROW;
 
@@ -218,9 +218,9 @@ impl Run {
             }
             FaultKind::CrashInWrite { nth, written, .. } => {
                 let left = match written {
-                    0 => Left::Nothing,
-                    1000.. => Left::Everything,
-                    thousandths => Left::Part(thousandths),
+                    0 => TornWrite::Nothing,
+                    1000.. => TornWrite::Everything,
+                    thousandths => TornWrite::Part(thousandths),
                 };
                 self.group.persister(i).crash_in_write(nth, left);
             }
@@ -251,7 +251,7 @@ impl Run {
                         let _ = self.group.node(i).crash_at_switch_point(0);
                     }
                     FaultKind::CrashInWrite { .. } => {
-                        self.group.persister(i).crash_in_write(0, Left::Nothing);
+                        self.group.persister(i).crash_in_write(0, TornWrite::Nothing);
                     }
                     _ => {}
                 }

@@ -19,11 +19,12 @@ impl Method for Save {
 
 fn disk_server(setup: ServerSetup) -> Vec<Box<dyn Hosted>> {
     let disk = setup.persister.clone();
-    let save = Service::new("Disk")
-        .method::<Save>(move |text: String| disk.save(text.into_bytes(), Some(b"snap".to_vec())));
+    let save = Service::new("Disk").method::<Save>(move |text: String| {
+        disk.save(text.into_bytes(), Some(b"snap".to_vec())).unwrap()
+    });
     // What it writes when it is killed comes after its disk was set aside.
     let disk = setup.persister;
-    vec![hosted(Some(save), move || disk.save(b"written while dying".to_vec(), None))]
+    vec![hosted(Some(save), move || disk.save(b"written while dying".to_vec(), None).unwrap())]
 }
 
 fn state(disk: &Persister) -> String {
