@@ -1,8 +1,8 @@
-//! Faults, checks and notes on a time line: what goes beside a history when somebody looks at it.
+//! Annotations of a run: faults, checks and notes with times, shown beside its history.
 //!
-//! A cluster owns one recorder, so tests that run side by side do not see each other's. The cluster records the faults it makes by
-//! itself; tests add what else helps a reader. Times are those of [`labrt::now`], the clock of the histories. Recording neither waits
-//! nor draws random numbers: it does not change the run it describes.
+//! Each cluster has its own recorder, so tests that run at the same time do not mix. The cluster
+//! records its faults; tests add notes. Times come from [`labrt::now`], as the times of histories
+//! do. Recording neither waits nor uses random numbers, so it does not change the run.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -16,31 +16,31 @@ pub use view::annotation::{Annotation, Kind};
 pub const CHECKER_ROW: &str = "$ Checker";
 /// Row of the faults of group 0. Other groups have `$ Failure <gid>`.
 pub const FAULT_ROW: &str = "$ Failure";
-/// Row of what the test says about itself.
+/// Row of the notes of the test.
 pub const TEST_ROW: &str = "$ Test Info";
 
-/// Viewers draw touching items as overlapping; this much is left between them, in ns.
+/// Gap between two items of a row, in ns: viewers show touching items as overlapping.
 const GAP_NS: u64 = 1000;
 
 /// The recorder of one cluster.
 #[derive(Debug, Default)]
 pub struct Annotations {
-    books: Mutex<Books>,
+    state: Mutex<State>,
 }
 
 #[derive(Debug, Default)]
-struct Books {
+struct State {
     items: Vec<Annotation>,
-    /// Per row, the item that goes on until it is ended.
+    /// Per row, the item that has not ended yet.
     running: BTreeMap<String, Annotation>,
-    /// When a check began, and what it is.
+    /// Start in ns and description of the current check.
     check: Option<(u64, String)>,
     /// By group.
     faults: BTreeMap<u64, FaultState>,
     finalized: bool,
 }
 
-/// What a group's fault row shows.
+/// The content of a group's fault row.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 struct FaultState {
     connected: Vec<bool>,
@@ -86,22 +86,23 @@ impl Annotations {
 
     fn push(&self, kind: Kind, tag: &str, start: u64, end: Option<u64>, text: &str, details: &str) {
         let item = new_item(kind, tag, start, end, text, details);
-        self.books.lock().items.push(item);
+        self.state.lock().items.push(item);
     }
 
-    /// An item that goes on until [`continuous_end`](Annotations::continuous_end) or the next one of its row.
+    /// An item that lasts until [`continuous_end`](Annotations::continuous_end) or until the next
+    /// item of its row.
     pub fn continuous(&self, kind: Kind, tag: &str, text: &str, details: &str) {
-        self.books.lock().continuous(kind, tag, text, details);
+        self.state.lock().continuous(kind, tag, text, details);
     }
 
     /// Ends the row's running item, if there is one.
     pub fn continuous_end(&self, tag: &str) {
-        self.books.lock().end(tag, now());
+        self.state.lock().end(tag, now());
     }
 
-    /// Starts over for a test with this name: clears everything, notes the name.
+    /// Starts over for a test with this name: clears everything and records the name.
     pub fn test(&self, name: &str, servers: usize) {
-        *self.books.lock() = Books::default();
+        *self.state.lock() = State::default();
         self.info(&format!("{name} ({servers} servers)"), "");
     }
 
@@ -115,14 +116,15 @@ impl Annotations {
         self.interval_of(Kind::Info, TEST_ROW, start, text, details);
     }
 
-    /// Notes that a check begins.
+    /// Records the start of a check.
     pub fn checker_begin(&self, details: &str) {
-        self.books.lock().check = Some((now(), details.to_owned()));
+        self.state.lock().check = Some((now(), details.to_owned()));
     }
 
-    /// Ends the check that was begun: an interval since then, or a point if none was. `kind` is its result.
+    /// Ends the current check: an interval since its start, or a point if none was started. `kind`
+    /// is the result.
     pub fn checker_end(&self, kind: Kind, text: &str, details: &str) {
-        let begun = self.books.lock().check.take();
+        let begun = self.state.lock().check.take();
         match begun {
             Some((start, what)) => {
                 let details = format!("{what}: {details}");
@@ -132,66 +134,66 @@ impl Annotations {
         }
     }
 
-    /// The check that was begun held.
+    /// Ends the current check as passed.
     pub fn checker_success(&self, text: &str, details: &str) {
         self.checker_end(Kind::Success, text, details);
     }
 
-    /// The check that was begun did not hold.
+    /// Ends the current check as failed.
     pub fn checker_failure(&self, text: &str, details: &str) {
         self.checker_end(Kind::Failure, text, details);
     }
 
-    /// The state of a group's servers; redraws its fault row if it has changed.
+    /// The state of a group's servers. Starts a new item in its fault row if the state has changed.
     pub fn servers(&self, gid: u64, connected: &[bool], crashed: &[bool]) {
-        let state = FaultState { connected: connected.to_vec(), crashed: crashed.to_vec() };
-        let mut books = self.books.lock();
-        if books.faults.get(&gid) == Some(&state) {
+        let faults = FaultState { connected: connected.to_vec(), crashed: crashed.to_vec() };
+        let mut state = self.state.lock();
+        if state.faults.get(&gid) == Some(&faults) {
             return;
         }
-        let text = state.text();
-        books.faults.insert(gid, state);
+        let text = faults.text();
+        state.faults.insert(gid, faults);
         let tag = fault_row(gid);
         match text {
-            Some(text) => books.continuous(Kind::Fault, &tag, &text, ""),
-            None => books.end(&tag, now()),
+            Some(text) => state.continuous(Kind::Fault, &tag, &text, ""),
+            None => state.end(&tag, now()),
         }
     }
 
     /// Two sides of a partition: always a new item.
     pub fn two_partitions(&self, gid: u64, one: &[usize], other: &[usize]) {
         let text = format!("partition = {} {}", bracket(one), bracket(other));
-        let mut books = self.books.lock();
-        books.faults.remove(&gid);
-        books.continuous(Kind::Fault, &fault_row(gid), &text, "");
+        let mut state = self.state.lock();
+        state.faults.remove(&gid);
+        state.continuous(Kind::Fault, &fault_row(gid), &text, "");
     }
 
-    /// All servers of the group are well: ends its fault item.
+    /// The group has no faults any more: ends its fault item.
     pub fn clear_failure(&self, gid: u64) {
-        let mut books = self.books.lock();
-        books.faults.remove(&gid);
-        books.end(&fault_row(gid), now());
+        let mut state = self.state.lock();
+        state.faults.remove(&gid);
+        state.end(&fault_row(gid), now());
     }
 
-    /// Ends what is running, and closes the list with `end_text`. Later calls change nothing.
+    /// Ends all items and adds a last one with `end_text`. Later calls change nothing.
     pub fn finalize(&self, end_text: &str) {
         let end = now();
-        let mut books = self.books.lock();
-        if std::mem::replace(&mut books.finalized, true) {
+        let mut state = self.state.lock();
+        if std::mem::replace(&mut state.finalized, true) {
             return;
         }
-        while let Some((tag, _)) = books.running.first_key_value() {
+        while let Some((tag, _)) = state.running.first_key_value() {
             let tag = tag.clone();
-            books.end(&tag, end);
+            state.end(&tag, end);
         }
         let closing = new_item(Kind::Info, TEST_ROW, end, Some(end + GAP_NS), end_text, "");
-        books.items.push(closing);
+        state.items.push(closing);
     }
 
-    /// Everything recorded so far; what is still running has no end yet.
+    /// All items recorded so far. An item that has not ended has no end.
     pub fn items(&self) -> Vec<Annotation> {
-        let books = self.books.lock();
-        books.items.iter().chain(books.running.values()).cloned().collect()
+        let state = self.state.lock();
+        state.items.iter().chain(state.running.values()).cloned().collect()
     }
 
     /// Writes one JSON object an item.
@@ -220,7 +222,7 @@ fn new_item(
     Annotation { tag, start, end, text, details, kind }
 }
 
-impl Books {
+impl State {
     fn continuous(&mut self, kind: Kind, tag: &str, text: &str, details: &str) {
         let now = now();
         let start = if self.running.contains_key(tag) { now + GAP_NS } else { now };
@@ -247,7 +249,7 @@ fn bracket(servers: &[usize]) -> String {
 }
 
 impl FaultState {
-    /// `partition = [2] [0 1] / crash = [3 4]`; `None` when all is well.
+    /// `partition = [2] [0 1] / crash = [3 4]`; `None` if the group has no faults.
     fn text(&self) -> Option<String> {
         let of = |wanted: fn(bool, bool) -> bool| -> Vec<usize> {
             let states = self.connected.iter().zip(&self.crashed).enumerate();

@@ -1,57 +1,62 @@
-//! Faults by schedule: drawn from a seed, carried out, and healed before a phase in which the cluster must serve again.
+//! Faults by schedule: generated from a seed, executed, and ended before a phase in which the
+//! cluster must serve again.
 //!
 //! ```text
-//!   seed ──▶ Schedule::draw ─┐
-//!   LAB_SCHEDULE=file ───────┼─▶ nemesis::schedule ──▶ Nemesis::start ── faults ──▶ Nemesis::finish ──▶ nemesis::within
-//!   nemesis::replay(text) ───┘                            clients                     all heals          liveness
+//!   seed ─▶ Schedule::generate ─┐
+//!   LAB_SCHEDULE=file ──────────┼─▶ nemesis::schedule ─▶ Nemesis::start    faults and clients
+//!   nemesis::replay(text) ──────┘                        Nemesis::finish   all faults have ended
+//!                                                        nemesis::within   liveness
 //! ```
 //!
-//! A test asks for [its schedule](schedule), sets a cluster up with that many servers, starts clients and [the nemesis](Nemesis), waits
-//! for both and then demands that the cluster [agrees and serves](within) within [`LIVENESS`].
+//! A test gets [its schedule](schedule), creates a cluster of that size, starts clients and [the
+//! nemesis](Nemesis), and waits for both. Then the cluster must [agree and serve](within) within
+//! [`LIVENESS`].
 //!
 //! # Rules
-//! - A schedule says what is done to a cluster and how much its clients do; what then happens is the seed's.
-//! - Faults overlap freely. Safety must hold whatever the mix; progress is demanded only after the last of them.
-//! - What a back end cannot do is left out there: on threads a crash is a polite shutdown.
+//! - A schedule fixes the faults and the number of operations; the seed of the run decides the
+//!   rest.
+//! - Faults overlap freely. Safety must hold under any mix; progress is required only after the
+//!   last fault.
+//! - A fault that a back end cannot inject is weakened: on threads a crash is a clean shutdown.
 
-mod draw;
-mod reduce;
+mod conditions;
+mod generate;
+mod report;
 mod run;
 mod schedule;
 mod shrink;
-mod weather;
 
 use std::time::Duration;
 
-pub use draw::Limits;
+pub use generate::Limits;
 pub use run::Nemesis;
-pub use schedule::{Fault, FaultKind, Messages, Schedule, ScheduleError, Who};
+pub use schedule::{Fault, FaultKind, Messages, Schedule, ScheduleError, Target};
 
 use runner::{TestOptions, current, fatal};
 
-/// Time after the last fault within which the cluster must agree and serve. The longest a call may take to fail is 7 s, then some
-/// elections may be lost to chance.
+/// Time after the last fault within which the cluster must agree and serve. A call may take 7 s to
+/// fail, and some elections may split the vote.
 pub const LIVENESS: Duration = Duration::from_secs(15);
 
 /// The schedule of the calling test: that of its options or of `LAB_SCHEDULE`, else the one that
 /// its seed generates from `limits`.
 ///
-/// Should the run fail, the schedule is shown, shrunk and written beside its log. A text that is
-/// no schedule fails the test.
+/// If the run fails, the schedule is shown, shrunk and written beside the log. A text that is not a
+/// schedule fails the test.
 #[track_caller]
 pub fn schedule(limits: &Limits) -> Schedule {
     let run = current();
     let schedule = match run.input().map(|text| Schedule::from_json(&text)) {
         Some(Ok(given)) => given,
         Some(Err(error)) => fatal!("{error}"),
-        None => Schedule::draw(run.seed().unwrap_or_else(labrt::random_u64), limits),
+        None => Schedule::generate(run.seed().unwrap_or_else(labrt::random_u64), limits),
     };
     let failing = schedule.clone();
-    run.on_failure(move |failed| reduce::report(failing, failed));
+    run.on_failure(move |failed| report::report(failing, failed));
     schedule
 }
 
-/// Options under which a test follows the schedule in this text: a failure that was reduced, kept as a test.
+/// Options under which a test follows the schedule in this text: a shrunk failure, kept as a test.
 ///
 /// ```no_run
 /// # fn scenario() {}
@@ -61,7 +66,7 @@ pub fn schedule(limits: &Limits) -> Schedule {
 /// ```
 ///
 /// # Panics
-/// When the text is no schedule.
+/// When the text is not a schedule.
 #[track_caller]
 pub fn replay(text: &str) -> TestOptions {
     match Schedule::from_json(text) {
@@ -70,7 +75,7 @@ pub fn replay(text: &str) -> TestOptions {
     }
 }
 
-/// The liveness phase: waits until `done`, and fails the test if that is not so within `limit`.
+/// The liveness phase: waits until `done` returns true, and fails the test after `limit`.
 #[track_caller]
 pub fn within(limit: Duration, what: &str, mut done: impl FnMut() -> bool) {
     let deadline = labrt::now() + limit;

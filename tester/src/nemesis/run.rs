@@ -1,4 +1,4 @@
-//! The task that carries a schedule out.
+//! The task that executes a schedule.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -8,27 +8,28 @@ use labrt::{Instant, JoinHandle, TornWrite};
 use runner::spawn_named;
 use view::annotation::NEMESIS_ROW as ROW;
 
-use super::schedule::{FaultKind, Schedule, Who};
-use super::weather::{InForce, Weather};
+use super::conditions::{ActiveFault, Conditions};
+use super::schedule::{FaultKind, Schedule, Target};
 use crate::annotations::Kind;
 use crate::cluster::{Cluster, GROUP_0};
 use crate::fatal;
 use crate::group::Group;
 
-/// How often the nemesis looks whether a server that is to crash at a place of its own has done so.
-const LOOK: Duration = Duration::from_micros(500);
+/// How often the nemesis checks whether an armed server has crashed.
+const CHECK_INTERVAL: Duration = Duration::from_micros(500);
 
-/// Who leads at the moment, if the test can tell.
+/// The current leader, if the test knows it.
 type Leader = Arc<dyn Fn() -> Option<usize> + Send + Sync>;
 
-/// A schedule that is being carried out on a group of a cluster.
+/// A schedule that is being executed on a group of a cluster.
 #[must_use = "its faults end, and its servers come back, only while somebody waits for it"]
 pub struct Nemesis {
     task: JoinHandle<()>,
 }
 
 impl Nemesis {
-    /// Starts to carry `schedule` out on group 0. `leader` says who leads at the moment; only servers that run are believed to.
+    /// Starts to execute `schedule` on group 0. `leader` returns the current leader; a server that
+    /// is down is ignored.
     pub fn start(
         cluster: &Cluster,
         schedule: &Schedule,
@@ -37,7 +38,8 @@ impl Nemesis {
         Nemesis::start_on(cluster, GROUP_0, schedule, leader)
     }
 
-    /// The same on the group with the number `gid`. What a schedule does to the whole network or to clients it does to those of all groups.
+    /// The same on the group with the number `gid`. Faults of the whole network and of clients
+    /// affect all groups.
     pub fn start_on(
         cluster: &Cluster,
         gid: u64,
@@ -49,17 +51,17 @@ impl Nemesis {
             cluster: cluster.clone(),
             down: vec![0; group.n()],
             armed: vec![0; group.n()],
-            in_force: schedule.faults.iter().map(|_| None).collect(),
+            active: schedule.faults.iter().map(|_| None).collect(),
             group,
             schedule: schedule.clone(),
             leader: Arc::new(leader),
-            weather: Weather::default(),
+            conditions: Conditions::default(),
             begun: labrt::now(),
         };
-        Nemesis { task: spawn_named("nemesis", move || run.carry_out()) }
+        Nemesis { task: spawn_named("nemesis", move || run.execute()) }
     }
 
-    /// Waits until the last fault is over: all servers run, and everything is connected and as fast as ever.
+    /// Waits until the last fault has ended: all servers run, and all conditions are normal.
     #[track_caller]
     pub fn finish(self) {
         if let Err(error) = self.task.join() {
@@ -68,7 +70,7 @@ impl Nemesis {
     }
 }
 
-/// What happens to a fault.
+/// One change of a fault.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Step {
     Begin,
@@ -83,18 +85,19 @@ struct Run {
     schedule: Schedule,
     leader: Leader,
     begun: Instant,
-    /// What the network was last told.
-    weather: Weather,
-    /// By fault, with the moment it began.
-    in_force: Vec<Option<(Instant, InForce)>>,
-    /// By server: how many faults want it to be down.
+    /// The conditions that are in effect.
+    conditions: Conditions,
+    /// By fault, with the instant at which it began. `None`: not active.
+    active: Vec<Option<(Instant, ActiveFault)>>,
+    /// By server: the number of active faults that keep it down.
     down: Vec<usize>,
-    /// By server: how many of them let it choose the moment, and are still waiting for it.
+    /// By server: the number of these that are armed: the crash happens at a later switch point or
+    /// write.
     armed: Vec<usize>,
 }
 
 impl Run {
-    fn carry_out(mut self) {
+    fn execute(mut self) {
         for (at, fault, step) in self.steps() {
             self.wait_until(self.begun + at);
             match step {
@@ -102,29 +105,29 @@ impl Run {
                 Step::Toggle => self.toggle(fault),
                 Step::End => self.end(fault),
             }
-            self.bring_about();
+            self.apply_conditions();
         }
         self.wait_until(self.begun + self.schedule.duration());
-        self.cluster.annotations().point_of(Kind::Info, ROW, "all is well again", "");
+        self.cluster.annotations().point_of(Kind::Info, ROW, "all faults have ended", "");
         events::emit(|| Fault::AllEnded);
     }
 
-    /// Waits, and takes servers out of the network that crash meanwhile.
+    /// Waits. Disconnects servers that crash in the meantime.
     fn wait_until(&mut self, moment: Instant) {
         while self.armed.iter().any(|armed| *armed > 0) {
-            let next = labrt::now() + LOOK;
+            let next = labrt::now() + CHECK_INTERVAL;
             if next >= moment {
                 break;
             }
             labrt::sleep_until(next);
-            self.bury();
+            self.reap();
         }
         labrt::sleep_until(moment);
-        self.bury();
+        self.reap();
     }
 
-    /// Takes out of the network what has crashed at a place of its own.
-    fn bury(&mut self) {
+    /// Disconnects armed servers that have crashed.
+    fn reap(&mut self) {
         for i in 0..self.group.n() {
             if self.armed[i] > 0 && self.group.is_running(i) && self.group.node(i).is_crashed() {
                 self.crash(i);
@@ -132,7 +135,7 @@ impl Run {
         }
     }
 
-    /// Everything that will happen, in order.
+    /// All changes of all faults, in the order of time.
     fn steps(&self) -> Vec<(Duration, usize, Step)> {
         let mut steps = Vec::new();
         for (number, fault) in self.schedule.faults.iter().enumerate() {
@@ -154,11 +157,11 @@ impl Run {
 
     fn begin(&mut self, number: usize) {
         let kind = self.schedule.faults[number].kind.clone();
-        let targets = match kind.who() {
+        let targets = match kind.target() {
             None => Vec::new(),
-            Some(Who::All) => (0..self.group.n()).collect(),
-            Some(Who::Server(server)) => vec![server],
-            Some(Who::Leader) => {
+            Some(Target::All) => (0..self.group.n()).collect(),
+            Some(Target::Server(server)) => vec![server],
+            Some(Target::Leader) => {
                 let leader = (self.leader)();
                 leader.filter(|&leader| self.group.is_running(leader)).into_iter().collect()
             }
@@ -174,19 +177,19 @@ impl Run {
                 self.crash(i);
             }
         }
-        let fault = InForce { kind, targets, paused: false };
-        self.in_force[number] = Some((labrt::now(), fault));
+        let fault = ActiveFault { kind, targets, paused: false };
+        self.active[number] = Some((labrt::now(), fault));
     }
 
     fn toggle(&mut self, number: usize) {
-        if let Some((_, fault)) = &mut self.in_force[number] {
+        if let Some((_, fault)) = &mut self.active[number] {
             fault.paused = !fault.paused;
         }
     }
 
     fn end(&mut self, number: usize) {
-        let Some((begun, fault)) = self.in_force[number].take() else { return };
-        let InForce { kind, targets, .. } = fault;
+        let Some((begun, fault)) = self.active[number].take() else { return };
+        let ActiveFault { kind, targets, .. } = fault;
         events::emit(|| Fault::Ended {
             fault: number,
             name: kind.to_string(),
@@ -205,7 +208,8 @@ impl Run {
         );
     }
 
-    /// Has a server that runs crash at a place to come. Says whether that could be asked for.
+    /// Arms a crash of a running server at a later switch point or write. Returns false if the back
+    /// end cannot do that.
     fn arm(&mut self, i: usize, kind: &FaultKind) -> bool {
         if !labrt::is_simulated() {
             return false;
@@ -230,7 +234,7 @@ impl Run {
         true
     }
 
-    /// Crashes a server that runs. On threads nothing can be stopped where it stands: it is shut down.
+    /// Crashes a running server. On threads, where no task can be stopped, it is shut down.
     fn crash(&mut self, i: usize) {
         events::emit(|| Fault::Crashes { server: i });
         if self.group.crash_server(i).is_err() {
@@ -239,7 +243,8 @@ impl Run {
         self.armed[i] = 0;
     }
 
-    /// Ends a crash: calls it off if it has not come yet, and starts the server again when the last fault that wanted it down is over.
+    /// Ends a crash fault: disarms it if the server has not crashed yet, and starts the server
+    /// again when no active fault keeps it down.
     fn bring_up(&mut self, i: usize, kind: &FaultKind) {
         self.down[i] -= 1;
         if self.group.is_running(i) {
@@ -247,7 +252,7 @@ impl Run {
                 self.armed[i] -= 1;
                 match kind {
                     FaultKind::CrashAtSwitch { .. } => {
-                        // Cannot fail where it could be asked for.
+                        // Arming has succeeded, so disarming does.
                         let _ = self.group.node(i).crash_at_switch_point(0);
                     }
                     FaultKind::CrashInWrite { .. } => {
@@ -259,41 +264,41 @@ impl Run {
         } else if self.down[i] == 0 {
             self.group.start_server(i);
             self.group.connect_one(i);
-            // The disk and the clock of a new life know of no faults.
-            self.weather.write_times.remove(&i);
-            self.weather.clocks.remove(&i);
+            // A restarted server has a normal disk and clock.
+            self.conditions.write_times.remove(&i);
+            self.conditions.clocks.remove(&i);
         }
     }
 
-    /// Brings the network from what it was to what the faults in force ask for.
-    fn bring_about(&mut self) {
-        let faults: Vec<InForce> =
-            self.in_force.iter().flatten().map(|(_, fault)| fault.clone()).collect();
-        let wanted = Weather::of(self.group.n(), &faults);
-        let was = std::mem::replace(&mut self.weather, wanted);
-        let wanted = &self.weather;
+    /// Computes the conditions of all active faults and applies the difference.
+    fn apply_conditions(&mut self) {
+        let faults: Vec<ActiveFault> =
+            self.active.iter().flatten().map(|(_, fault)| fault.clone()).collect();
+        let wanted = Conditions::of(self.group.n(), &faults);
+        let before = std::mem::replace(&mut self.conditions, wanted);
+        let wanted = &self.conditions;
         let network = self.cluster.network();
-        for link in was.links.keys().chain(wanted.links.keys()) {
-            let (before, after) = (was.links.get(link), wanted.links.get(link));
+        for link in before.links.keys().chain(wanted.links.keys()) {
+            let (before, after) = (before.links.get(link), wanted.links.get(link));
             if before != after {
                 self.group.set_link(link.0, link.1, after.cloned().unwrap_or_default());
             }
         }
-        for i in was.server_delays.keys().chain(wanted.server_delays.keys()) {
+        for i in before.server_delays.keys().chain(wanted.server_delays.keys()) {
             let delay = wanted.server_delays.get(i).copied().unwrap_or_default();
             network.set_server_delay(self.group.server_name(*i), delay);
         }
-        for &i in was.write_times.keys().chain(wanted.write_times.keys()) {
+        for &i in before.write_times.keys().chain(wanted.write_times.keys()) {
             let takes = wanted.write_times.get(&i).copied().unwrap_or_default();
             self.group.persister(i).set_write_time(takes);
         }
-        for &i in was.clocks.keys().chain(wanted.clocks.keys()) {
-            let rate = |weather: &Weather| weather.clocks.get(&i).copied().unwrap_or(100);
-            if rate(&was) != rate(wanted) {
+        for &i in before.clocks.keys().chain(wanted.clocks.keys()) {
+            let rate = |conditions: &Conditions| conditions.clocks.get(&i).copied().unwrap_or(100);
+            if rate(&before) != rate(wanted) {
                 self.group.node(i).set_clock_rate(rate(wanted));
             }
         }
-        if was.clients != wanted.clients {
+        if before.clients != wanted.clients {
             self.cluster.set_client_links(wanted.clients.clone());
         }
         network.set_reliable(!wanted.unreliable);

@@ -1,11 +1,12 @@
-//! A schedule: how large a run is and which faults befall it, as plain data.
+//! A schedule: the size of a run and its faults, as plain data.
 
 use std::fmt;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-/// What a run of a nemesis test is made of. One JSON file; [`replay`](super::replay) runs it as a test of its own.
+/// The size and the faults of one run of a nemesis test. Stored as a JSON file;
+/// [`replay`](super::replay) runs the file as a test.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Schedule {
@@ -32,23 +33,23 @@ pub struct Schedule {
     pub faults: Vec<Fault>,
 }
 
-/// One fault: from when, for how long, and what. It ends with the schedule's duration at the latest.
+/// One fault. It ends with the schedule at the latest.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct Fault {
-    /// When it begins, from the start of the schedule.
+    /// Start, in ms after the start of the schedule.
     pub at_ms: u64,
-    /// How long it lasts.
+    /// Duration in ms.
     pub lasts_ms: u64,
-    /// What it is.
+    /// Kind and parameters.
     #[serde(flatten)]
     pub kind: FaultKind,
 }
 
-/// Whom a fault befalls.
+/// The servers that a fault affects.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
-pub enum Who {
-    /// Whoever leads when the fault begins; nobody if there is no leader then.
+pub enum Target {
+    /// The leader at the time when the fault begins; no server if there is none.
     Leader,
     /// All servers.
     All,
@@ -56,7 +57,7 @@ pub enum Who {
     Server(usize),
 }
 
-/// What befalls the messages of a link. Probabilities are in percent.
+/// Faults of the messages of a link. Probabilities are in percent.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Messages {
@@ -66,9 +67,9 @@ pub struct Messages {
     pub duplicate: u8,
     /// A request is held up by 200 ms to 2.2 s.
     pub held_up: u8,
-    /// Every message takes this much longer.
+    /// Additional latency of every message.
     pub latency_ms: u64,
-    /// The caller gives up after this time, while the request may still be under way.
+    /// The caller gives up after this time, while the request may still be in flight.
     pub patience_ms: Option<u64>,
 }
 
@@ -77,72 +78,59 @@ pub struct Messages {
 #[serde(tag = "kind", rename_all = "kebab-case")]
 #[non_exhaustive]
 pub enum FaultKind {
-    /// Power is cut, and comes back at the end: the server starts again from its disk. On threads, a polite shutdown.
-    Crash {
-        /// Which server.
-        who: Who,
-    },
-    /// Power is cut at a switch point to come: in a lock, in the middle of an apply, anywhere. It comes back at the end. On threads a plain
-    /// crash.
+    /// Power cut; the server restarts from its disk when the fault ends. On threads, a clean
+    /// shutdown.
+    Crash { who: Target },
+    /// Power cut at a later switch point: in a lock, in the middle of an apply, anywhere. On
+    /// threads, a clean shutdown.
     CrashAtSwitch {
-        /// Which server.
-        who: Who,
+        who: Target,
         /// At which of its switch points, counted from 1.
         nth: u64,
     },
-    /// Power is cut in one of the writes to come, which is then on the disk wholly, in part, or not at all. On threads a plain crash.
+    /// Power cut in a later write, which reaches the disk completely, in part, or not at all. On
+    /// threads, a clean shutdown.
     CrashInWrite {
-        /// Which server.
-        who: Who,
+        who: Target,
         /// In which of its writes, counted from 1.
         nth: u64,
-        /// How many thousandths of the write are there: 0 none of it, 1000 all of it, and between them a torn write.
+        /// How much of the write reaches the disk, in thousandths; a value between 0 and 1000 is a
+        /// torn write.
         written: u16,
     },
-    /// Every write of a server takes long.
+    /// Every write of a server is slow.
     SlowDisk {
-        /// Which server.
-        who: Who,
-        /// How long.
+        who: Target,
+        /// Duration of a write in microseconds.
         write_us: u64,
     },
-    /// A server's clock goes at another rate. Not on threads.
+    /// A server's clock runs at another rate. No effect on threads.
     Clock {
-        /// Which server.
-        who: Who,
-        /// Percent of the right rate: at 50 all its timeouts last twice as long.
+        who: Target,
+        /// Percent of the true rate: at 50 all timeouts last twice as long.
         percent: u32,
     },
     /// Cut off from all other servers.
-    Isolate {
-        /// Which server.
-        who: Who,
-    },
-    /// Hears the other servers, but they hear nothing of it.
-    Mute {
-        /// Which server.
-        who: Who,
-    },
-    /// Is heard by the other servers, but hears nothing of them.
-    Deaf {
-        /// Which server.
-        who: Who,
-    },
+    Isolate { who: Target },
+    /// Receives from the other servers, but cannot send to them.
+    Mute { who: Target },
+    /// Sends to the other servers, but cannot receive from them.
+    Deaf { who: Target },
     /// These servers on one side, the others on the other.
     Partition {
         /// One side.
         one: Vec<usize>,
     },
-    /// Messages from the first to the second of each pair do not arrive. One pair is a one-way cut, several are a partial partition.
+    /// Messages from the first to the second of each pair do not arrive. One pair is a one-way cut,
+    /// several are a partial partition.
     Cut {
         /// From, to.
         pairs: Vec<(usize, usize)>,
     },
     /// Isolated for one period, connected for the next, and so on.
     Flap {
-        /// Which server.
-        who: Who,
-        /// The period.
+        who: Target,
+        /// Length of a period in ms.
         period_ms: u64,
     },
     /// Messages between two servers take longer, both ways.
@@ -151,60 +139,57 @@ pub enum FaultKind {
         from: usize,
         /// The other.
         to: usize,
-        /// How much longer.
+        /// Additional latency in ms.
         latency_ms: u64,
     },
     /// A server is slow to read and to answer.
     SlowServer {
-        /// Which server.
-        who: Who,
-        /// How much longer each request and each reply takes.
+        who: Target,
+        /// Additional delay of each request and each reply, in ms.
         delay_ms: u64,
     },
     /// All links between servers.
     Links {
-        /// What befalls their messages.
+        /// Faults of their messages.
         #[serde(flatten)]
         messages: Messages,
     },
     /// All links from clients.
     Clients {
-        /// What befalls their messages.
+        /// Faults of their messages.
         #[serde(flatten)]
         messages: Messages,
     },
     /// The whole network is the course's unreliable one.
     Unreliable,
-    /// Two replies in three are held back, and overtake each other.
+    /// Two replies in three are delayed and overtake each other.
     Reordering,
     /// Calls to servers that cannot be reached take up to 7 s to fail.
     LongDelays,
 }
 
-/// A text that is no schedule, or one that no run can follow.
+/// The text is not a schedule, or no run could follow it.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum ScheduleError {
-    /// Not JSON, or not of this form.
+    /// Not JSON, or not the JSON of a schedule.
     #[error("not a schedule: {0}")]
     Malformed(#[from] serde_json::Error),
     /// No servers, or too many.
     #[error("a schedule needs 1 to {most} servers, not {0}", most = Schedule::MOST_SERVERS)]
     Servers(usize),
-    /// A fault names a server that is not there.
+    /// A fault names a server that does not exist.
     #[error("fault {fault} names server {server}, but there are {servers}: count from 0")]
     NoSuchServer {
-        /// Its place in the list.
         fault: usize,
         /// The server it names.
         server: usize,
         /// How many there are.
         servers: usize,
     },
-    /// A number that makes no sense.
+    /// A number is out of range.
     #[error("fault {fault}: {problem}")]
     Number {
-        /// Its place in the list.
         fault: usize,
         /// What is wrong.
         problem: &'static str,
@@ -223,7 +208,7 @@ impl Schedule {
     /// Reads a schedule from JSON.
     ///
     /// # Errors
-    /// [`ScheduleError`]: what no run could follow is refused here.
+    /// [`ScheduleError`], also if no run could follow the schedule.
     pub fn from_json(text: &str) -> Result<Schedule, ScheduleError> {
         let schedule: Schedule = serde_json::from_str(text)?;
         schedule.validate()?;
@@ -232,7 +217,8 @@ impl Schedule {
 
     /// As JSON, in several lines.
     pub fn to_json(&self) -> String {
-        let mut text = serde_json::to_string_pretty(self).unwrap_or_default(); // plain data: cannot fail
+        // Plain data: this cannot fail.
+        let mut text = serde_json::to_string_pretty(self).unwrap_or_default();
         text.push('\n');
         text
     }
@@ -240,7 +226,7 @@ impl Schedule {
     /// Checks that a run can follow it.
     ///
     /// # Errors
-    /// The first thing that makes no sense.
+    /// The first problem found.
     pub fn validate(&self) -> Result<(), ScheduleError> {
         if !(1..=Schedule::MOST_SERVERS).contains(&self.servers) {
             return Err(ScheduleError::Servers(self.servers));
@@ -293,15 +279,15 @@ impl FaultKind {
             FaultKind::Partition { one } => one.clone(),
             FaultKind::Cut { pairs } => pairs.iter().flat_map(|&(from, to)| [from, to]).collect(),
             FaultKind::SlowLink { from, to, .. } => vec![*from, *to],
-            other => match other.who() {
-                Some(Who::Server(server)) => vec![server],
+            other => match other.target() {
+                Some(Target::Server(server)) => vec![server],
                 _ => Vec::new(),
             },
         }
     }
 
-    /// Whom it befalls, if it is about servers and not about links.
-    pub fn who(&self) -> Option<Who> {
+    /// The affected servers; `None` for faults of links.
+    pub fn target(&self) -> Option<Target> {
         match *self {
             FaultKind::Crash { who }
             | FaultKind::CrashAtSwitch { who, .. }
@@ -349,12 +335,12 @@ impl FaultKind {
     }
 }
 
-impl fmt::Display for Who {
+impl fmt::Display for Target {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Who::Leader => f.write_str("the leader"),
-            Who::All => f.write_str("all"),
-            Who::Server(server) => write!(f, "S{server}"),
+            Target::Leader => f.write_str("the leader"),
+            Target::All => f.write_str("all"),
+            Target::Server(server) => write!(f, "S{server}"),
         }
     }
 }
@@ -373,7 +359,7 @@ impl fmt::Display for Messages {
             said.push(format!("callers wait {patience} ms"));
         }
         if said.is_empty() {
-            return f.write_str("nothing"); // every chance was drawn as none
+            return f.write_str("nothing"); // all probabilities are 0
         }
         f.write_str(&said.join(", "))
     }
@@ -431,7 +417,8 @@ impl fmt::Display for Schedule {
         let faults = self.faults.len();
         write!(
             f,
-            "schedule (seed {seed}): {servers} servers, {clients} clients with {operations} operations each, {time:.1} s, {faults} faults"
+            "schedule (seed {seed}): {servers} servers, {clients} clients with {operations} \
+             operations each, {time:.1} s, {faults} faults"
         )?;
         let mut in_order: Vec<&Fault> = self.faults.iter().collect();
         in_order.sort_by_key(|fault| fault.at_ms);

@@ -1,13 +1,16 @@
-//! From a schedule that fails to a small one that fails in the same way.
+//! Shrinks a failing schedule to a smaller schedule that fails in the same way.
 //!
-//! Faults are removed first, in halves, quarters and so on down to single ones; then there are fewer clients, fewer operations, a
-//! shorter duration; then it begins anew, until nothing can go. What "fails in the same way" means, and how often it may be tried, is
-//! the caller's business: one run after another shape of the schedule takes another path, so the caller may try several seeds.
+//! Faults are removed first: halves, then quarters, down to single faults. Then clients, operations
+//! and the duration are reduced. Both steps are repeated until nothing more can be removed.
+//!
+//! The caller decides whether a schedule fails in the same way and how many runs may be tried. A
+//! smaller schedule makes a run take another path, so the caller may try several seeds.
 
 use super::schedule::{Fault, Schedule};
 
-/// Makes `schedule` smaller as long as `fails` returns the schedule that failed, which may differ from the one tried in its seed.
-/// `fails` returns `None` for one that does not fail in the same way, or when it has had enough.
+/// Shrinks `schedule` as long as `fails` returns a failing schedule, which may differ from its
+/// argument in the seed. `fails` returns `None` if the schedule does not fail in the same way, or
+/// if the budget is exhausted.
 pub(crate) fn shrink(
     schedule: Schedule,
     mut fails: impl FnMut(&Schedule) -> Option<Schedule>,
@@ -35,7 +38,7 @@ impl Schedule {
     }
 }
 
-/// Removes runs of neighbours in time, long ones first.
+/// Removes groups of faults that are adjacent in time, large groups first.
 fn fewer_faults(best: &mut Schedule, fails: &mut impl FnMut(&Schedule) -> Option<Schedule>) {
     best.faults.sort_by_key(|fault| fault.at_ms);
     let mut length = best.faults.len();
@@ -46,7 +49,7 @@ fn fewer_faults(best: &mut Schedule, fails: &mut impl FnMut(&Schedule) -> Option
             let kept = best.faults.iter().enumerate().filter(|(number, _)| keep(*number));
             let faults: Vec<Fault> = kept.map(|(_, fault)| fault.clone()).collect();
             match fails(&Schedule { faults, ..best.clone() }) {
-                Some(smaller) => *best = smaller, // what followed is now at the same place
+                Some(smaller) => *best = smaller, // the faults after the group now start at `at`
                 None => at += length,
             }
         }
@@ -67,7 +70,7 @@ fn smaller(best: &mut Schedule, fails: &mut impl FnMut(&Schedule) -> Option<Sche
         let Some(smaller) = fails(&Schedule { operations, ..best.clone() }) else { break };
         *best = smaller;
     }
-    // Up to the last fault, and then into it.
+    // Up to the last fault, then shorter.
     let end = best.end_ms();
     for duration_ms in [end / 2, end * 3 / 4, end] {
         if duration_ms < best.duration_ms
@@ -79,8 +82,8 @@ fn smaller(best: &mut Schedule, fails: &mut impl FnMut(&Schedule) -> Option<Sche
     }
 }
 
-/// What kind of failure a report tells of: its first line without what differs from run to run, which are numbers, times, the task,
-/// quoted texts, and the particulars after a semicolon.
+/// The kind of failure in a report: its first line without the parts that differ between runs
+/// (numbers, times, the task, quoted text, and details after a semicolon).
 pub(crate) fn kind_of_failure(report: &str) -> String {
     let line = report.lines().next().unwrap_or_default();
     let (what, where_and_why) = line.split_once(" in task #").unwrap_or((line, ""));
@@ -101,17 +104,17 @@ pub(crate) fn kind_of_failure(report: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::super::{FaultKind, Limits, Who};
+    use super::super::{FaultKind, Limits, Target};
     use super::*;
 
     /// A bug that needs two faults, two clients, and time up to the second of them.
     #[test]
     fn what_does_not_matter_is_removed() {
-        let mut schedule = Schedule::draw(3, &Limits::default());
+        let mut schedule = Schedule::generate(3, &Limits::default());
         let needed = |at_ms, server| Fault {
             at_ms,
             lasts_ms: 100,
-            kind: FaultKind::Crash { who: Who::Server(server) },
+            kind: FaultKind::Crash { who: Target::Server(server) },
         };
         schedule.clients = 4;
         schedule.faults.insert(1, needed(900, 1));
@@ -124,7 +127,7 @@ mod tests {
         let small = shrink(schedule.clone(), fails);
         assert_eq!(small.faults, [needed(400, 2), needed(900, 1)]);
         assert_eq!((small.clients, small.operations, small.duration_ms), (2, 1, 1000));
-        // With a caller that has had enough, what was reached so far is what remains.
+        // When the budget is exhausted, the smallest schedule so far remains.
         let mut tries = 0;
         let patient = |tried: &Schedule| {
             tries += 1;
@@ -137,15 +140,19 @@ mod tests {
     #[test]
     fn the_kind_of_a_failure_forgets_what_differs() {
         let kind = |report| kind_of_failure(report);
-        let first = "invariant broken at 1.700401 s (seed 1) in task #119 server-0-1/raft-call: commit rule: group 0, S1: T3 \"x\"\n  #0";
-        let other = "invariant broken at 21.7 s (seed 17) in task #9 server-0-2/raft-ticker: commit rule: group 0, S0: T14 \"yy\"";
+        let first = "invariant broken at 1.700401 s (seed 1) in task #119 server-0-1/raft-call: \
+                     commit rule: group 0, S1: T3 \"x\"\n  #0";
+        let other = "invariant broken at 21.7 s (seed 17) in task #9 server-0-2/raft-ticker: \
+                     commit rule: group 0, S0: T14 \"yy\"";
         assert_eq!(kind(first), kind(other));
         assert_ne!(
             kind(first),
             kind("invariant broken at 1.7 s (seed 1) in task #1 x/y: election safety: T3")
         );
-        let first = "task panic at 5.7 s (seed 1) in task #0 test/root: no order of \"k1\" explains it; at client 0: get('k1')";
-        let other = "task panic at 4 s (seed 6) in task #0 test/root: no order of \"k0\" explains it; at client 3: append()";
+        let first = "task panic at 5.7 s (seed 1) in task #0 test/root: \
+                     no order of \"k1\" explains it; at client 0: get('k1')";
+        let other = "task panic at 4 s (seed 6) in task #0 test/root: \
+                     no order of \"k0\" explains it; at client 3: append()";
         assert_eq!(kind(first), kind(other));
         assert_ne!(kind("deadlock at 1 s: a"), kind("time limit at 1 s: a"));
     }

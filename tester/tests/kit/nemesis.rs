@@ -1,4 +1,4 @@
-//! Schedules: drawn, written, read, carried out, reduced.
+//! Schedules: generated, written, read, carried out, reduced.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use runner::{Judgement, Settings, TestId, judge as judge_test};
 use tester::TestOptions;
-use tester::nemesis::{self, FaultKind, Limits, Nemesis, Schedule, Who};
+use tester::nemesis::{self, FaultKind, Limits, Nemesis, Schedule, Target};
 
 use super::service::{Count, counter_cluster};
 
@@ -18,12 +18,12 @@ fn judge(settings: &Settings, body: impl Fn() + Clone + Send + Sync + 'static) -
 fn a_seed_draws_one_schedule_and_json_keeps_it() {
     let limits = Limits::default().client_duplicates(true);
     for seed in 0..2000 {
-        let drawn = Schedule::draw(seed, &limits);
-        assert_eq!(drawn, Schedule::draw(seed, &limits));
-        assert_eq!(Schedule::from_json(&drawn.to_json()).unwrap(), drawn, "seed {seed}");
+        let generated = Schedule::generate(seed, &limits);
+        assert_eq!(generated, Schedule::generate(seed, &limits));
+        assert_eq!(Schedule::from_json(&generated.to_json()).unwrap(), generated, "seed {seed}");
     }
     let sizes: std::collections::BTreeSet<usize> =
-        (0..100).map(|seed| Schedule::draw(seed, &limits).faults.len()).collect();
+        (0..100).map(|seed| Schedule::generate(seed, &limits).faults.len()).collect();
     assert!(sizes.len() > 10, "seeds differ: {sizes:?}");
 }
 
@@ -59,7 +59,8 @@ fn what_no_run_can_follow_is_refused() {
     );
 }
 
-/// Server 1 is down from 100 to 300 ms, server 0 does not hear from server 2 between 150 and 250 ms; before and after all is well.
+/// Server 1 is down from 100 to 300 ms, server 0 does not hear from server 2 between 150 and 250
+/// ms; before and after all is well.
 const TWO_FAULTS: &str = r#"{"seed":5,"servers":3,"clients":1,"operations":1,"duration_ms":400,"faults":[
     {"at_ms":100,"lasts_ms":200,"kind":"crash","who":{"server":1}},
     {"at_ms":150,"lasts_ms":100,"kind":"cut","pairs":[[2,0]]},
@@ -97,17 +98,18 @@ fn buggy() {
     let (cluster, _) = counter_cluster(schedule.servers);
     Nemesis::start(&cluster, &schedule, || None).finish();
     let mut kinds = schedule.faults.iter().map(|fault| &fault.kind);
-    if kinds.any(|kind| matches!(kind, FaultKind::Crash { who: Who::Server(_) })) {
+    if kinds.any(|kind| matches!(kind, FaultKind::Crash { who: Target::Server(_) })) {
         tester::fatal!("{} clients have seen it", schedule.clients);
     }
 }
 
-/// A failing run shows its schedule and leaves a small one that fails in the same way; with that file, the test fails again.
+/// A failing run shows its schedule and leaves a small one that fails in the same way; with that
+/// file, the test fails again.
 #[test]
 fn a_failing_schedule_is_reduced_written_and_replayed() {
     let seed = (1..).find(|&seed| {
-        let kinds = Schedule::draw(seed, &Limits::default()).faults.into_iter().map(|f| f.kind);
-        kinds.filter(|kind| matches!(kind, FaultKind::Crash { who: Who::Server(_) })).count() > 2
+        let kinds = Schedule::generate(seed, &Limits::default()).faults.into_iter().map(|f| f.kind);
+        kinds.filter(|kind| matches!(kind, FaultKind::Crash { who: Target::Server(_) })).count() > 2
     });
     let mut settings = Settings::default();
     settings.seed = seed;
@@ -143,5 +145,5 @@ fn a_failing_schedule_is_reduced_written_and_replayed() {
     let other =
         judge_test(&TestId::new("other", "tester"), &TestOptions::default(), &settings, other);
     assert!(other.passed);
-    assert_eq!(seen.lock().take(), Some(Schedule::draw(1, &Limits::default())));
+    assert_eq!(seen.lock().take(), Some(Schedule::generate(1, &Limits::default())));
 }

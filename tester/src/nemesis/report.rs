@@ -1,4 +1,4 @@
-//! What is done about the schedule of a failed nemesis test: it is shown, shrunk, and written
+//! The report on the schedule of a failed nemesis test: the schedule is shown, shrunk, and written
 //! beside the log.
 
 use std::time::Duration;
@@ -10,8 +10,8 @@ use super::shrink::{kind_of_failure, shrink};
 
 /// Runs that shrinking may take.
 const RUNS: u64 = 3000;
-/// Wall-clock time that it may take, unless `LAB_SHRINK` says otherwise.
-const PATIENCE: Duration = Duration::from_secs(20);
+/// Wall-clock time that shrinking may take, unless `LAB_SHRINK` sets another limit.
+const TIME_LIMIT: Duration = Duration::from_secs(20);
 /// Seeds under which a smaller schedule is tried: with less to do, the run takes another path.
 const SEEDS: u64 = 6;
 
@@ -19,7 +19,7 @@ const SEEDS: u64 = 6;
 pub(super) fn report(schedule: Schedule, failed: &FailedRun<'_>) -> Vec<String> {
     let mut lines: Vec<String> = schedule.to_string().lines().map(str::to_owned).collect();
     if failed.input_given {
-        return lines; // it is in a file already
+        return lines; // the schedule is in a file already
     }
     let outcome = failed.outcome;
     let mut schedule = Schedule {
@@ -28,16 +28,14 @@ pub(super) fn report(schedule: Schedule, failed: &FailedRun<'_>) -> Vec<String> 
         fails: outcome.verdict.report().lines().next().unwrap_or_default().to_owned(),
         ..schedule
     };
-    let patience = failed.shrink.unwrap_or(PATIENCE);
+    let limit = failed.shrink.unwrap_or(TIME_LIMIT);
     if let (Some(_), Verdict::Fail(report)) = (outcome.seed, &outcome.verdict)
-        && !patience.is_zero()
+        && !limit.is_zero()
     {
         let before = schedule.faults.len();
-        let (small, runs) = smaller(schedule, report, patience, failed);
-        lines.push(format!(
-            "reduced from {before} faults to {} in {runs} runs:",
-            small.faults.len()
-        ));
+        let (small, runs) = smaller(schedule, report, limit, failed);
+        lines
+            .push(format!("shrunk from {before} faults to {} in {runs} runs:", small.faults.len()));
         lines.extend(small.to_string().lines().map(|line| format!("  {line}")));
         schedule = small;
     }
@@ -56,7 +54,7 @@ pub(super) fn report(schedule: Schedule, failed: &FailedRun<'_>) -> Vec<String> 
 fn smaller(
     schedule: Schedule,
     report: &str,
-    patience: Duration,
+    limit: Duration,
     failed: &FailedRun<'_>,
 ) -> (Schedule, u64) {
     let kind = kind_of_failure(report);
@@ -64,7 +62,7 @@ fn smaller(
     let mut runs = 0;
     let small = shrink(schedule, |tried| {
         for seed in tried.seed..tried.seed.saturating_add(SEEDS) {
-            if runs >= RUNS || watch.elapsed() >= patience {
+            if runs >= RUNS || watch.elapsed() >= limit {
                 return None;
             }
             runs += 1;

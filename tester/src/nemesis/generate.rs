@@ -1,30 +1,32 @@
-//! Drawing a schedule: a pure function of a seed and of limits.
+//! Generates a schedule: a pure function of a seed and of limits.
 //!
-//! Every seed draws a mix first: some kinds of faults are left out, others come often. A run in which everything happens a little finds
-//! less than runs in which a few things happen much, each run other ones. To these single faults come, in some seeds, *bad weather* that
-//! lasts for most of the run, and a *storm*: leaders fall one after the other, each about as soon as it is elected. Slow messages make votes
-//! split and answers come late, which in a fast network they hardly ever do.
+//! Each seed first chooses a mix: some kinds of faults are absent, others frequent. Runs that
+//! repeat a few kinds of faults find more bugs than runs in which everything happens a little.
+//!
+//! Some seeds add *lasting faults*, which stay active for most of the run, and a *leader hunt*: one
+//! leader after the other fails, about as soon as it is elected. Slow messages make votes split and
+//! replies arrive late, which hardly ever happens on a fast network.
 
 use std::ops::RangeInclusive;
 
-use super::schedule::{Fault, FaultKind, Messages, Schedule, Who};
+use super::schedule::{Fault, FaultKind, Messages, Schedule, Target};
 
-/// From what a schedule is drawn.
+/// The ranges from which a schedule is chosen.
 #[derive(Clone, PartialEq, Eq, Debug)]
 #[non_exhaustive]
 pub struct Limits {
     /// Numbers of servers to choose from.
     pub servers: Vec<usize>,
-    /// Clients.
+    /// Number of clients.
     pub clients: RangeInclusive<u64>,
-    /// Operations of each.
+    /// Operations of each client.
     pub operations: RangeInclusive<u64>,
-    /// How long, in ms.
+    /// Duration in ms.
     pub duration_ms: RangeInclusive<u64>,
-    /// How many faults, bad weather and storms not counted.
+    /// Number of faults, without lasting faults and leader hunts.
     pub faults: RangeInclusive<u64>,
-    /// Whether requests of clients may arrive twice. A service that executes them as often as they come cannot be tested so: the
-    /// fabric of the course delivers a request at most once.
+    /// Whether requests of clients may arrive twice. Leave it off for a service that executes every
+    /// request it receives: the course's network delivers a request at most once.
     pub client_duplicates: bool,
 }
 
@@ -68,7 +70,7 @@ enum Kind {
     SlowServer,
     Links,
     Clients,
-    Weather,
+    NetworkMode,
 }
 
 const KINDS: [Kind; 15] = [
@@ -86,14 +88,15 @@ const KINDS: [Kind; 15] = [
     Kind::SlowServer,
     Kind::Links,
     Kind::Clients,
-    Kind::Weather,
+    Kind::NetworkMode,
 ];
 
-const BAD_WEATHER: [Kind; 5] =
-    [Kind::Links, Kind::Links, Kind::Clients, Kind::Weather, Kind::SlowDisk];
+/// Kinds of lasting faults.
+const LASTING: [Kind; 5] =
+    [Kind::Links, Kind::Links, Kind::Clients, Kind::NetworkMode, Kind::SlowDisk];
 
-/// What makes a leader fall.
-const BLOWS: [Kind; 7] = [
+/// Kinds of faults that end a leadership.
+const LEADER_FAULTS: [Kind; 7] = [
     Kind::Crash,
     Kind::CrashAtSwitch,
     Kind::CrashInWrite,
@@ -104,29 +107,29 @@ const BLOWS: [Kind; 7] = [
 ];
 
 impl Schedule {
-    /// The schedule of this seed. The same seed and limits always give the same one.
-    pub fn draw(seed: u64, limits: &Limits) -> Schedule {
-        let mut dice = Dice::new(seed);
-        let servers = *dice.one_of(&limits.servers).unwrap_or(&3);
-        let clients = dice.within(&limits.clients);
-        let operations = dice.within(&limits.operations);
-        let duration_ms = dice.within(&limits.duration_ms);
-        let mix = dice.mix();
-        let count = dice.within(&limits.faults);
+    /// The schedule of this seed. The same seed and limits always give the same schedule.
+    pub fn generate(seed: u64, limits: &Limits) -> Schedule {
+        let mut rng = Rng::new(seed);
+        let servers = *rng.one_of(&limits.servers).unwrap_or(&3);
+        let clients = rng.within(&limits.clients);
+        let operations = rng.within(&limits.operations);
+        let duration_ms = rng.within(&limits.duration_ms);
+        let mix = rng.mix();
+        let count = rng.within(&limits.faults);
         let single = |_| {
-            let at_ms = dice.below(duration_ms.max(1));
-            let kind = *dice.one_of(&mix).unwrap_or(&Kind::Crash);
-            Fault { at_ms, lasts_ms: dice.length(), kind: dice.fault(kind, servers, limits) }
+            let at_ms = rng.below(duration_ms.max(1));
+            let kind = *rng.one_of(&mix).unwrap_or(&Kind::Crash);
+            Fault { at_ms, lasts_ms: rng.duration(), kind: rng.fault(kind, servers, limits) }
         };
         let mut faults: Vec<Fault> = (0..count).map(single).collect();
-        for _ in 0..dice.below(3) {
-            let at_ms = dice.below(duration_ms / 2 + 1);
-            let kind = *dice.one_of(&BAD_WEATHER).unwrap_or(&Kind::Weather);
-            let kind = dice.fault(kind, servers, limits);
+        for _ in 0..rng.below(3) {
+            let at_ms = rng.below(duration_ms / 2 + 1);
+            let kind = *rng.one_of(&LASTING).unwrap_or(&Kind::NetworkMode);
+            let kind = rng.fault(kind, servers, limits);
             faults.push(Fault { at_ms, lasts_ms: duration_ms - at_ms, kind });
         }
-        if dice.percent(50) {
-            faults.extend(dice.storm(duration_ms, servers, limits));
+        if rng.percent(50) {
+            faults.extend(rng.leader_hunt(duration_ms, servers, limits));
         }
         Schedule {
             package: String::new(),
@@ -142,12 +145,12 @@ impl Schedule {
     }
 }
 
-/// A stream of random numbers that depends on the seed alone, not on where and when it is drawn from (SplitMix64).
-struct Dice(u64);
+/// Random numbers that depend on the seed alone (SplitMix64): the runtime that calls has no effect.
+struct Rng(u64);
 
-impl Dice {
-    fn new(seed: u64) -> Dice {
-        Dice(seed ^ 0x6e65_6d65_7369_7321)
+impl Rng {
+    fn new(seed: u64) -> Rng {
+        Rng(seed ^ 0x6e65_6d65_7369_7321)
     }
 
     fn next(&mut self) -> u64 {
@@ -181,7 +184,7 @@ impl Dice {
         self.below(servers as u64) as usize
     }
 
-    /// Kinds, each as often as its weight: absent, rare or frequent.
+    /// A list of kinds in which each kind is absent, rare or frequent.
     fn mix(&mut self) -> Vec<Kind> {
         let mut mix = Vec::new();
         for kind in KINDS {
@@ -191,15 +194,15 @@ impl Dice {
         mix
     }
 
-    /// How long a fault lasts: short and long ones alike, 2 ms to 4 s.
-    fn length(&mut self) -> u64 {
+    /// The duration of a fault in ms, 2 ms to 4 s: each order of magnitude is equally likely.
+    fn duration(&mut self) -> u64 {
         let most = 4 << self.below(11);
         most - self.below(most / 2)
     }
 
-    /// One blow after the other, as far apart as elections take.
-    fn storm(&mut self, duration_ms: u64, servers: usize, limits: &Limits) -> Vec<Fault> {
-        let kinds = [*self.one_of(&BLOWS).unwrap_or(&Kind::Crash), Kind::Crash];
+    /// One leader fault after the other, about one election apart.
+    fn leader_hunt(&mut self, duration_ms: u64, servers: usize, limits: &Limits) -> Vec<Fault> {
+        let kinds = [*self.one_of(&LEADER_FAULTS).unwrap_or(&Kind::Crash), Kind::Crash];
         let pause = 100 + self.below(900);
         let mut faults = Vec::new();
         let mut at_ms = self.below(pause);
@@ -207,7 +210,7 @@ impl Dice {
             let kind = kinds[self.below(2) as usize];
             faults.push(Fault {
                 at_ms,
-                lasts_ms: self.length(),
+                lasts_ms: self.duration(),
                 kind: self.fault(kind, servers, limits),
             });
             at_ms += pause / 2 + self.below(pause);
@@ -215,8 +218,8 @@ impl Dice {
         faults
     }
 
-    fn who(&mut self, servers: usize) -> Who {
-        if self.percent(45) { Who::Leader } else { Who::Server(self.server(servers)) }
+    fn target(&mut self, servers: usize) -> Target {
+        if self.percent(45) { Target::Leader } else { Target::Server(self.server(servers)) }
     }
 
     /// Two different servers, if there are two.
@@ -226,7 +229,7 @@ impl Dice {
         (from, (from + step) % servers)
     }
 
-    /// A time or a number, small ones as likely as large ones.
+    /// A positive number of up to `most_bits` bits: each order of magnitude is equally likely.
     fn scaled(&mut self, most_bits: u64) -> u64 {
         let bound = 2 << self.below(most_bits);
         1 + self.below(bound)
@@ -245,14 +248,14 @@ impl Dice {
     fn fault(&mut self, kind: Kind, servers: usize, limits: &Limits) -> FaultKind {
         match kind {
             Kind::Crash => {
-                let who = if self.percent(8) { Who::All } else { self.who(servers) };
+                let who = if self.percent(8) { Target::All } else { self.target(servers) };
                 FaultKind::Crash { who }
             }
             Kind::CrashAtSwitch => {
-                FaultKind::CrashAtSwitch { who: self.who(servers), nth: self.scaled(9) }
+                FaultKind::CrashAtSwitch { who: self.target(servers), nth: self.scaled(9) }
             }
             Kind::CrashInWrite => {
-                let who = self.who(servers);
+                let who = self.target(servers);
                 let written = match self.below(4) {
                     0 => 0,
                     1 => 1000,
@@ -261,17 +264,17 @@ impl Dice {
                 FaultKind::CrashInWrite { who, nth: self.scaled(4), written }
             }
             Kind::SlowDisk => {
-                let who = if self.percent(20) { Who::All } else { self.who(servers) };
+                let who = if self.percent(20) { Target::All } else { self.target(servers) };
                 FaultKind::SlowDisk { who, write_us: 20 * self.scaled(11) }
             }
             Kind::Clock => {
                 let percent = *self.one_of(&[20, 50, 80, 95, 105, 120, 200, 500]).unwrap_or(&50);
-                FaultKind::Clock { who: self.who(servers), percent }
+                FaultKind::Clock { who: self.target(servers), percent }
             }
-            Kind::Isolate => FaultKind::Isolate { who: self.who(servers) },
+            Kind::Isolate => FaultKind::Isolate { who: self.target(servers) },
             Kind::OneWay => match self.below(3) {
-                0 => FaultKind::Mute { who: self.who(servers) },
-                1 => FaultKind::Deaf { who: self.who(servers) },
+                0 => FaultKind::Mute { who: self.target(servers) },
+                1 => FaultKind::Deaf { who: self.target(servers) },
                 _ => FaultKind::Cut { pairs: vec![self.pair(servers)] },
             },
             Kind::Partition => {
@@ -283,7 +286,7 @@ impl Dice {
                 FaultKind::Cut { pairs: (0..count).map(|_| self.pair(servers)).collect() }
             }
             Kind::Flap => {
-                let who = self.who(servers);
+                let who = self.target(servers);
                 FaultKind::Flap { who, period_ms: 5 + self.scaled(8) }
             }
             Kind::SlowLink => {
@@ -291,13 +294,13 @@ impl Dice {
                 FaultKind::SlowLink { from, to, latency_ms: self.scaled(9) }
             }
             Kind::SlowServer => {
-                FaultKind::SlowServer { who: self.who(servers), delay_ms: self.scaled(8) }
+                FaultKind::SlowServer { who: self.target(servers), delay_ms: self.scaled(8) }
             }
             Kind::Links => FaultKind::Links { messages: self.messages(true) },
             Kind::Clients => {
                 FaultKind::Clients { messages: self.messages(limits.client_duplicates) }
             }
-            Kind::Weather => match self.below(3) {
+            Kind::NetworkMode => match self.below(3) {
                 0 => FaultKind::Unreliable,
                 1 => FaultKind::Reordering,
                 _ => FaultKind::LongDelays,

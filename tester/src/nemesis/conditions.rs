@@ -1,7 +1,8 @@
-//! What all faults that are in force come to: for each link, server and client, and the network.
+//! The combined effect of all active faults: for each link, server and client, and for the network.
 //!
-//! Faults overlap. So none of them undoes what it has done: whenever one begins or ends, what those in force come to together is worked
-//! out anew, and the network is brought from what it was to that.
+//! Faults overlap, so a fault that ends must not undo its own effect: another fault may still need
+//! it. Whenever a fault begins or ends, the conditions are computed anew from all active faults,
+//! and only the difference is applied.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -10,43 +11,44 @@ use labrpc::LinkFaults;
 
 use super::schedule::{FaultKind, Messages};
 
-/// A fault in force, and the servers it turned out to befall.
+/// A fault that is active, and the servers that it affects.
 #[derive(Clone, Debug)]
-pub(super) struct InForce {
+pub(super) struct ActiveFault {
     pub(super) kind: FaultKind,
     pub(super) targets: Vec<usize>,
     /// A flapping link is up for half of the time.
     pub(super) paused: bool,
 }
 
-/// The state that the faults in force ask for. The default is a healthy cluster.
+/// The state of network, disks and clocks under the active faults. The default is a healthy
+/// cluster.
 #[derive(Clone, PartialEq, Debug, Default)]
-pub(super) struct Weather {
-    /// By caller and callee; links that are not here are well.
+pub(super) struct Conditions {
+    /// By caller and callee. Links without an entry have no faults.
     pub(super) links: BTreeMap<(usize, usize), LinkFaults>,
     pub(super) clients: LinkFaults,
-    /// By server; those that are not here are as fast as ever.
+    /// By server. Servers without an entry have no delay.
     pub(super) server_delays: BTreeMap<usize, Duration>,
-    /// By server.
+    /// Duration of each write, by server.
     pub(super) write_times: BTreeMap<usize, Duration>,
-    /// By server, percent of the right rate; those that are not here go right.
+    /// Clock rate by server, in percent of the true rate. Servers without an entry run at 100.
     pub(super) clocks: BTreeMap<usize, u32>,
     pub(super) unreliable: bool,
     pub(super) reordering: bool,
     pub(super) long_delays: bool,
 }
 
-impl Weather {
-    pub(super) fn of(servers: usize, faults: &[InForce]) -> Weather {
-        let mut weather = Weather::default();
+impl Conditions {
+    pub(super) fn of(servers: usize, faults: &[ActiveFault]) -> Conditions {
+        let mut conditions = Conditions::default();
         for fault in faults.iter().filter(|fault| !fault.paused) {
-            weather.add(servers, fault);
+            conditions.add(servers, fault);
         }
-        weather
+        conditions
     }
 
-    fn add(&mut self, servers: usize, fault: &InForce) {
-        let InForce { kind, targets, .. } = fault;
+    fn add(&mut self, servers: usize, fault: &ActiveFault) {
+        let ActiveFault { kind, targets, .. } = fault;
         let others = |i: usize| (0..servers).filter(move |&j| j != i);
         match kind {
             FaultKind::Isolate { .. } | FaultKind::Flap { .. } => {
@@ -91,7 +93,7 @@ impl Weather {
             FaultKind::Unreliable => self.unreliable = true,
             FaultKind::Reordering => self.reordering = true,
             FaultKind::LongDelays => self.long_delays = true,
-            // Life and death of servers are not a state of the network.
+            // Crashes are not conditions: the nemesis stops and starts servers.
             FaultKind::Crash { .. }
             | FaultKind::CrashAtSwitch { .. }
             | FaultKind::CrashInWrite { .. } => {}
@@ -111,7 +113,8 @@ impl Weather {
         self.links.entry(link).or_default()
     }
 
-    /// No message gets from `from` to `to`: neither a request, nor the reply to a request of `to`.
+    /// No message travels from `from` to `to`: neither a request, nor the reply to a request of
+    /// `to`.
     fn cut(&mut self, from: usize, to: usize) {
         self.link((from, to)).cut_requests = true;
         self.link((to, from)).cut_replies = true;
@@ -123,7 +126,7 @@ impl Weather {
     }
 }
 
-/// Of two faults of a link, the worse counts.
+/// Combines a fault with the faults that the link already has: the worse value counts.
 fn worsen(link: &mut LinkFaults, messages: Messages) {
     let probability = |percent: u8| f64::from(percent) / 100.0;
     link.loss = link.loss.max(probability(messages.loss));
