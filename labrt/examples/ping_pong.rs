@@ -1,4 +1,5 @@
-//! Two tasks that play, on threads and in a simulation; then a player that takes two locks in the wrong order.
+//! Two tasks that play, on threads and in a simulation; then a player that takes two locks in the
+//! wrong order.
 //!
 //! `cargo run -p labrt --example ping_pong [seed]`
 

@@ -1,11 +1,12 @@
 //! A node's disk: bytes that outlive a crash.
 //!
-//! The course's `Persister` keeps two byte strings, the Raft state and the snapshot, and replaces both at every save: appending
-//! one log entry costs the whole log. This one keeps the Raft state in two parts, a short *header* and a list of *records* (one a log
-//! entry), so that a [`Write`] costs what it changes. The course's names give the view it expects: the Raft state is the header
+//! The course's `Persister` keeps two byte strings, the Raft state and the snapshot, and replaces
+//! both at every save: appending one log entry costs the whole log. This one keeps the Raft state
+//! in two parts, a short *header* and a list of *records* (one a log entry), so that a [`Write`]
+//! costs what it changes. The course's names give the view it expects: the Raft state is the header
 //! followed by all records.
 //!
-//! A [`Write`] is atomic. Whoever needs two writes (a snapshot, then the shorter log) may crash between them.
+//! A [`Write`] is atomic. A crash can come between two writes (a snapshot, then the shorter log).
 //!
 //! # Faults
 //! A disk can be slow, hang, fail a write, and crash its server in a write.
@@ -34,8 +35,8 @@ use crate::node::Node;
 use crate::pieces::Pieces;
 use crate::sim::{self, Context};
 
-/// A write to a hanging disk looks this often whether the disk still hangs.
-const HANGING_LOOKS: Duration = Duration::from_millis(1);
+/// How often a write to a hanging disk checks whether the disk still hangs.
+const HANG_CHECK: Duration = Duration::from_millis(1);
 
 /// A disk. Clones are handles to the same disk; [`copy`](Persister::copy) makes another one.
 #[derive(Clone, Default)]
@@ -54,21 +55,21 @@ struct Disk {
     faults: Option<Box<Faults>>,
 }
 
-/// What is wrong with a disk. Belongs to the disk, not to its content: a copy has none.
+/// The faults of a disk. They belong to the disk, not to its content: a copy has none.
 #[derive(Clone, PartialEq)]
 struct Faults {
     write_takes: RangeInclusive<Duration>,
     hangs: bool,
-    /// What happens in which coming write.
+    /// The fault of a later write.
     planned: Option<Planned>,
     /// The error that has poisoned the disk.
     failed: Option<WriteError>,
 }
 
-/// What is to happen in a write to come.
+/// A planned fault of a later write.
 #[derive(Clone, Copy, PartialEq)]
 struct Planned {
-    /// Writes left until then, that one included. At least 1.
+    /// Number of writes until then, including that write. At least 1.
     in_writes: u64,
     event: InWrite,
     left: TornWrite,
@@ -120,7 +121,8 @@ pub struct StoredSnapshot {
     pub data: Pieces,
 }
 
-/// One atomic change of a disk. Its parts are applied in the order of the fields; the default changes nothing.
+/// One atomic change of a disk. Its parts are applied in the order of the fields; the default
+/// changes nothing.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 #[must_use = "a write that is dropped never reaches the disk"]
 pub struct Write {
@@ -167,14 +169,15 @@ impl Persister {
     }
 
     /// Crashes the writing node in the `nth` write from now on, counted from 1, with so much of it
-    /// `left` on the disk. Replaces what was planned before, by [`fail_write`](Persister::fail_write)
-    /// too; 0 calls it off. On threads, where no node can be crashed, nothing happens.
+    /// `left` on the disk. Replaces what was planned before, by
+    /// [`fail_write`](Persister::fail_write) too; 0 calls it off. On threads, where no node can be
+    /// crashed, nothing happens.
     pub fn crash_in_write(&self, nth: u64, left: TornWrite) {
         self.plan(nth, InWrite::Crash, left);
     }
 
-    /// Lets the `nth` write from now on fail, counted from 1, with so much of it `left` on the disk.
-    /// All later writes fail with the same error. Replaces what was planned before, by
+    /// Lets the `nth` write from now on fail, counted from 1, with so much of it `left` on the
+    /// disk. All later writes fail with the same error. Replaces what was planned before, by
     /// [`crash_in_write`](Persister::crash_in_write) too; 0 calls it off.
     pub fn fail_write(&self, nth: u64, error: WriteError, left: TornWrite) {
         self.plan(nth, InWrite::Fail(error), left);
@@ -190,7 +193,7 @@ impl Persister {
         self.disk.lock().faults.as_ref()?.failed
     }
 
-    /// Carries out `write`, all of it or, if the node is crashed first, nothing. A switch point
+    /// Executes `write` completely or, if the node crashes first, not at all. A switch point
     /// before and after.
     ///
     /// # Errors
@@ -225,7 +228,7 @@ impl Persister {
             crate::sleep(takes);
         }
         while self.disk.lock().faults.as_ref().is_some_and(|faults| faults.hangs) {
-            crate::sleep(HANGING_LOOKS);
+            crate::sleep(HANG_CHECK);
         }
         if let Some(error) = self.failure() {
             return Err(error);
@@ -307,7 +310,7 @@ impl Persister {
         self.disk.lock().header.clone()
     }
 
-    /// Looks at the header without copying it. `look` must neither wait nor use this disk.
+    /// Calls `look` with the header, without a copy. `look` must neither wait nor use this disk.
     pub fn with_header<R>(&self, look: impl FnOnce(&[u8]) -> R) -> R {
         look(&self.disk.lock().header)
     }

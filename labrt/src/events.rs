@@ -1,8 +1,9 @@
 //! Delivers [events](::events) to whoever listens to a run.
 //!
-//! A [`Sink`] listens either to one run ([`listen`]) or to the whole process ([`listen_everywhere`]).
-//! A run's sink is inherited: in a simulation all tasks share one OS thread and so one sink; on
-//! threads, tasks and timer callbacks inherit the sink of the task that started them.
+//! A [`Sink`] listens either to one run ([`listen`]) or to the whole process
+//! ([`listen_everywhere`]). A run's sink is inherited: in a simulation all tasks share one OS
+//! thread and so one sink; on threads, tasks and timer callbacks inherit the sink of the task that
+//! started them.
 //!
 //! Emitting takes no lock of labrt, draws no random number and is not part of the trace hash: a run
 //! takes the same path whether anybody listens or not. While nobody listens, [`emit`] reads one
@@ -77,7 +78,8 @@ pub fn listening(parts: Parts) -> bool {
     WANTED.get().union(everywhere).intersects(parts)
 }
 
-/// Emits an event, which is made only if somebody listens. It is about the node of the calling task.
+/// Emits an event, which is made only if somebody listens. It is about the node of the calling
+/// task.
 #[inline]
 pub fn emit<E: Kind>(event: impl FnOnce() -> E) {
     if listening(E::PART) {

@@ -1,6 +1,7 @@
-//! Hangs on threads: a run that gets no further is given up, with a report.
+//! Hangs on threads: a run that makes no progress is abandoned, with a report.
 //!
-//! Nothing on threads is certain, so three things count as a hang, each after a time that no sound run takes:
+//! On threads a hang cannot be proved, so three conditions count as one, each after a time that no
+//! correct run needs:
 //!
 //! ```text
 //!   a task waits for one lock               locks are held for moments
@@ -8,8 +9,9 @@
 //!     and none computes or has a deadline
 //!   the whole run                           whatever it is
 //! ```
-//! The stuck threads cannot be stopped. They are left behind, and hold what they hold. Tasks count for the run whose tasks have spawned them,
-//! so what one run leaves behind does not make the next one hang.
+//! The stuck threads cannot be stopped. They are left behind with the locks they hold. A task
+//! belongs to the run of the task that spawned it, so the threads that one run leaves behind do not
+//! count as a hang of the next.
 
 use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
@@ -24,7 +26,7 @@ use crate::sim::{self, Context, TaskReport};
 use crate::threads::{Enter, Task, Waiting, now, survey};
 use crate::wait::Wait;
 
-/// How long things may take before they are a hang.
+/// The times after which a run counts as hanging.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 #[non_exhaustive]
 pub struct Limits {
@@ -68,7 +70,7 @@ pub enum HangKind {
 pub struct Hang {
     /// Which kind.
     pub kind: HangKind,
-    /// What was seen, in words.
+    /// The observation, as text.
     pub reason: String,
     /// The tasks of the run, in order of spawning. Times are since the start of the process.
     pub tasks: Vec<TaskReport>,
@@ -90,10 +92,11 @@ impl fmt::Display for Hang {
     }
 }
 
-/// Between two looks.
+/// The interval between two checks.
 const GLANCE: Duration = Duration::from_millis(100);
 
-/// Runs `body` in a task of its own and waits for it, but not for ever: a run that hangs is given up.
+/// Runs `body` in a task of its own and waits for it, but not for ever: a run that hangs is given
+/// up.
 ///
 /// In a simulation, which finds its hangs itself, `body` is just called.
 ///
@@ -198,7 +201,8 @@ impl Watch {
     }
 }
 
-/// How many tasks wait in a ring for locks that the next one holds, if `from` is one of them or waits for one of them.
+/// How many tasks wait in a ring for locks that the next one holds, if `from` is one of them or
+/// waits for one of them.
 fn ring(tasks: &[(Task, Option<Waiting>)], from: u64) -> Option<usize> {
     let mut seen = vec![from];
     loop {

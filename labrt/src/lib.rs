@@ -3,7 +3,7 @@
 //! Code written against this crate looks like ordinary threaded code and runs in two ways:
 //!
 //! ```text
-//!                     spawn · sleep · now · Mutex · Condvar · channel · oneshot · rng · Node · Persister
+//!          spawn · sleep · now · Mutex · Condvar · channel · oneshot · rng · Node · Persister
 //!                                        │
 //!                  outside sim::run      │      inside sim::run
 //!             ┌──────────────────────────┴───────────────────────────┐
@@ -12,22 +12,23 @@
 //!   the system's entropy, crossbeam                virtual clock, one seed; every run repeatable
 //! ```
 //!
-//! Which of the two is decided by where the code runs, call by call: no feature, no type parameter, one build. Objects must not
-//! be carried from one side to the other while in use.
+//! Where the code runs decides which back end a call uses: there is no feature, no type parameter,
+//! and only one build. Objects must not be carried from one back end to the other while in use.
 //!
-//! # What a task may use
-//! Whatever waits, reads the clock, or draws a random number must come from here; a real lock held over a wait, a real clock or a
-//! `HashMap`'s order would make a seed worthless. `docs/DETERMINISM.md` has the whole list, and the workspace's `clippy.toml`
-//! enforces it.
+//! # Rules for tasks
+//! Everything that waits, reads the clock or uses random numbers must come from this crate. A real
+//! lock held over a wait, a real clock or the order of a `HashMap` makes a seed worthless.
+//! `docs/DETERMINISM.md` has the whole list, and the workspace's `clippy.toml` enforces it.
 //!
 //! # Switch points
-//! In a simulation another task can get its turn at: taking a lock (always when it is held, now and then when it is free),
-//! channel operations that wait, [`sleep`], [`yield_now`], [`JoinHandle::join`], and [`Persister`] writes. A node can be
-//! [crashed](Node::crash) while its tasks stand at any of them.
+//! In a simulation another task may continue at a switch point: when a lock is taken (always if it
+//! is held, sometimes if it is free), at channel operations that wait, [`sleep`], [`yield_now`],
+//! [`JoinHandle::join`], and [`Persister`] writes. A [crash](Node::crash) of a node can end its
+//! tasks at any of them.
 //!
 //! # Failures are reports
-//! A simulated run that cannot go on is stopped and [explained](sim::Failure): deadlock, livelock, a task that never yields, a
-//! panicking task, too much virtual time, a broken invariant.
+//! A simulated run that cannot continue is stopped and [explained](sim::Failure): deadlock,
+//! livelock, a task that never yields, a panicking task, too much virtual time, a broken invariant.
 //!
 //! # Example
 //! ```

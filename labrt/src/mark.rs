@@ -1,11 +1,14 @@
-//! Marks: places in the code that a good set of tests reaches now and then, such as a snapshot that meets a conflicting log.
+//! Marks: lines of code that a good set of tests should reach, such as the installation of a
+//! snapshot over a conflicting log.
 //!
-//! A crate lists its marks with [`marks!`](crate::marks), [declares](Marks::declare) them where it starts working, and says
-//! [`reach`](Marks::reach) in the places. Since the list is known, a sweep can also name the marks that no run has reached: what
-//! the tests do not try, or what cannot happen any more.
+//! A crate lists its marks with [`marks!`](crate::marks), [declares](Marks::declare) them at its
+//! start, and calls [`reach`](Marks::reach) at these lines. Because the list is known, a sweep can
+//! name the marks that no run has reached: cases that the tests do not try, or that can no longer
+//! occur.
 //!
-//! Reaching a mark waits for nothing, draws nothing and is not part of the trace hash: a run takes the same path with marks and
-//! without them. Counting is always on and costs a few nanoseconds; whoever listens to the run gets a [`Mark`](events::Mark) too.
+//! Reaching a mark does not wait, uses no random number and is not part of the trace hash, so marks
+//! do not change a run. Counting is always on and costs a few nanoseconds. Sinks of the run also
+//! receive a [`Mark`](events::Mark) event.
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
@@ -23,7 +26,7 @@ pub struct Marks {
     names: &'static [&'static str],
     /// How often each was reached on threads, in this process.
     counts: &'static [AtomicU64],
-    /// Place of the first one among the declared marks of the process.
+    /// Position of the first mark in the list of all declared marks of the process.
     first: OnceLock<usize>,
 }
 
@@ -41,7 +44,8 @@ impl Marks {
         Marks { names, counts, first: OnceLock::new() }
     }
 
-    /// Makes the marks known, so that those never reached can be named. Once is enough.
+    /// Declares the marks, so that marks that are never reached can be named. Further calls have no
+    /// effect.
     pub fn declare(&'static self) {
         self.first();
     }
@@ -73,7 +77,8 @@ impl Marks {
     }
 }
 
-/// All declared marks, and how often each was reached: in a simulation, in this run so far; on threads, in this process.
+/// All declared marks, and how often each was reached: in a simulation, in this run so far; on
+/// threads, in this process.
 pub fn counts() -> BTreeMap<&'static str, u64> {
     let declared = DECLARED.lock();
     let names = declared.iter().flat_map(|marks| marks.names).copied();

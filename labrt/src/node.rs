@@ -11,8 +11,8 @@ use crate::sim::{self, Context};
 
 /// A group of tasks, usually one server. Cheap to clone.
 ///
-/// Tasks spawned by a task belong to its node. The first task of a simulation belongs to a node called `test`; threads that no
-/// node has started, to one called `main`.
+/// Tasks spawned by a task belong to its node. The first task of a simulation belongs to a node
+/// called `test`; threads that no node has started, to one called `main`.
 #[derive(Clone)]
 pub struct Node {
     inner: Arc<Inner>,
@@ -38,8 +38,8 @@ pub enum CrashError {
 }
 
 thread_local! {
-    /// The node that [`Node::enter`], or the start of this thread's task, has set. Not used for simulated tasks except inside
-    /// `enter`, which restores it before it returns or unwinds.
+    /// The node that [`Node::enter`], or the start of this thread's task, has set. Not used for
+    /// simulated tasks except inside `enter`, which restores it before it returns or unwinds.
     static ENTERED: RefCell<Option<Node>> = const { RefCell::new(None) };
 }
 
@@ -93,14 +93,16 @@ impl Node {
         }
     }
 
-    /// Runs `body` here and now, with this node as the current one: tasks it spawns belong to the node.
+    /// Runs `body` here and now, with this node as the current one: tasks it spawns belong to the
+    /// node.
     pub fn enter<R>(&self, body: impl FnOnce() -> R) -> R {
         let _restore = Restore::set(self);
         body()
     }
 
-    /// Stops the node as a power cut would: its tasks end where they stand, between two switch points; their destructors run,
-    /// nothing else of theirs does. Tasks spawned on it later never run. The calling task too ends here if it belongs to the node.
+    /// Stops the node as a power cut would: its tasks end where they stand, between two switch
+    /// points; their destructors run, nothing else of theirs does. Tasks spawned on it later never
+    /// run. The calling task too ends here if it belongs to the node.
     ///
     /// # Errors
     /// [`CrashError::NotSimulated`] on threads, where nothing has happened.
@@ -108,8 +110,9 @@ impl Node {
         self.simulated(|| sim::crash_node(self.inner.number))
     }
 
-    /// Crashes the node at the `nth` switch point that its tasks come to from now on, counted from 1: in the middle of a write, while
-    /// it holds a lock, anywhere. Replaces what was asked for before; 0 calls it off.
+    /// Crashes the node at the `nth` switch point that its tasks come to from now on, counted from
+    /// 1: in the middle of a write, while it holds a lock, anywhere. Replaces what was asked for
+    /// before; 0 calls it off.
     ///
     /// # Errors
     /// [`CrashError::NotSimulated`] on threads, where nothing will happen.
@@ -117,10 +120,10 @@ impl Node {
         self.simulated(|| sim::with(|world| world.crash_at_switch_point(self.inner.number, nth)))
     }
 
-    /// Stops the tasks of the node where they stand until [`resume`](Node::resume), as SIGSTOP stops
-    /// a process or a hypervisor a machine. What reaches the node meanwhile waits: messages start
-    /// tasks that do not run, deadlines pass unnoticed. The calling task, too, stops if it belongs
-    /// to the node. Locks stay held. A paused node can be crashed.
+    /// Stops the tasks of the node where they stand until [`resume`](Node::resume), as SIGSTOP
+    /// stops a process or a hypervisor a machine. What reaches the node meanwhile waits: messages
+    /// start tasks that do not run, deadlines pass unnoticed. The calling task, too, stops if it
+    /// belongs to the node. Locks stay held. A paused node can be crashed.
     ///
     /// # Errors
     /// [`CrashError::NotSimulated`] on threads, where nothing has happened.
@@ -165,11 +168,12 @@ impl Node {
         }
     }
 
-    /// Lets the clock of the node go at `percent` of the right speed, on from what it shows: 50 doubles how long its tasks sleep and
-    /// wait. What is waited for already ends when it would have. Does nothing on threads; 0 counts as 1.
+    /// Lets the clock of the node run at `percent` of the true speed from now on: 50
+    /// doubles how long its tasks sleep and wait. Waits that have begun keep their end. No effect
+    /// on threads; 0 counts as 1.
     ///
-    /// Its tasks see that clock, and what they compare with the time of another node may be off. Messages under way and
-    /// [`after`](crate::after) go by the right time.
+    /// Its tasks see that clock, and what they compare with the time of another node may be off.
+    /// Messages in flight and [`after`](crate::after) use true time.
     pub fn set_clock_rate(&self, percent: u32) {
         if sim::context() != Context::Threads {
             sim::with(|world| world.set_clock_rate(self.inner.number, percent.max(1)));
@@ -184,7 +188,8 @@ impl Node {
         }
     }
 
-    /// How many of its tasks have not ended. On threads, those started through this handle or its clones.
+    /// How many of its tasks have not ended. On threads, those started through this handle or its
+    /// clones.
     pub fn live_tasks(&self) -> usize {
         match sim::context() {
             Context::Threads => self.inner.live.load(Ordering::Acquire),

@@ -133,8 +133,8 @@ impl<T> Receiver<T> {
     /// Waits for the value, at most for `timeout`.
     ///
     /// # Errors
-    /// [`RecvTimeoutError::Timeout`], after which one may wait again; or [`RecvTimeoutError::Disconnected`], when no value will
-    /// come.
+    /// [`RecvTimeoutError::Timeout`], after which one may wait again; or
+    /// [`RecvTimeoutError::Disconnected`], when no value will come.
     #[track_caller]
     pub fn recv_timeout(&self, timeout: Duration) -> Result<T, RecvTimeoutError> {
         self.wait(Wait::Answer, Some(timeout), Location::caller())

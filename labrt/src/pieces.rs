@@ -5,8 +5,9 @@ use std::fmt;
 use std::ops::Deref;
 use std::sync::{Arc, OnceLock};
 
-/// A long byte string in pieces. A clone shares them all; and of two strings one after the other, such as two snapshots of a state
-/// that has changed a little, the second can share with the first what has stayed.
+/// A long byte string in pieces. A clone shares them all; and of two strings one after the other,
+/// such as two snapshots of a state that has changed a little, the second can share with the first
+/// what has stayed.
 ///
 /// How it is cut is not part of its value.
 #[derive(Clone)]
@@ -37,8 +38,8 @@ pub struct Piece {
 }
 
 impl Piece {
-    /// A number that follows from the bytes and costs some work, such as a checksum: worked out once. There is place for one, so only
-    /// one kind may be noted in a program.
+    /// A number that follows from the bytes and costs some work, such as a checksum: worked out
+    /// once. There is place for one, so only one kind may be noted in a program.
     pub fn note(&self, of: impl FnOnce(&[u8]) -> u64) -> u64 {
         *self.noted.get_or_init(|| of(&self.bytes))
     }

@@ -7,7 +7,8 @@ use std::sync::Arc;
 use events::{Parts, Sink};
 
 thread_local! {
-    /// What the sink of this thread's run wants. Without a destructor, for the speed of `listening`.
+    /// What the sink of this thread's run wants. Without a destructor, for the speed of
+    /// `listening`.
     pub(crate) static WANTED: Cell<Parts> = const { Cell::new(Parts::NONE) };
     static SINK: RefCell<Option<Arc<dyn Sink>>> = const { RefCell::new(None) };
 }

@@ -9,7 +9,8 @@ use crate::threads;
 use crate::wait::Wait;
 use std::panic::Location;
 
-/// A moment, in nanoseconds since the start of the simulation (or, on threads, of the process's use of the clock).
+/// A moment, in nanoseconds since the start of the simulation (or, on threads, of the process's use
+/// of the clock).
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
 pub struct Instant(u64);
 
@@ -44,7 +45,7 @@ impl fmt::Debug for Instant {
 impl Add<Duration> for Instant {
     type Output = Instant;
 
-    /// Saturates at the end of time, 584 years on.
+    /// Saturates after 584 years.
     fn add(self, duration: Duration) -> Instant {
         let nanos = u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX);
         Instant(self.0.saturating_add(nanos))
@@ -97,19 +98,21 @@ pub fn sleep_until(deadline: Instant) {
     }
 }
 
-/// Calls `callback` after `delay`, in no task.
+/// Calls `callback` after `delay`, outside of any task.
 ///
-/// It belongs to no node either: it is called even if the node it was made on has crashed by then, as a message that is under way
-/// arrives all the same. What must die with a node is a task.
+/// The callback belongs to no node. It is called even if the node that set it has crashed, as a
+/// message in flight arrives after its sender's crash. Use a task for work that must end with its
+/// node.
 ///
-/// The callback must not block: it may send on a [`oneshot`](crate::oneshot), notify, spawn, take a lock that is held only for
-/// moments. This is what networks and timers are built from; a task that waits is clearer where it will do. On threads, a callback
-/// without delay is called before this returns.
+/// The callback must not block. It may send on a [`oneshot`](crate::oneshot), notify, spawn, and
+/// take locks that are held briefly. Networks and timers are built from callbacks; elsewhere a task
+/// that waits is clearer. On threads, a callback without delay is called before this function
+/// returns.
 pub fn after(delay: Duration, callback: impl FnOnce() + Send + 'static) {
     match sim::context() {
         Context::Threads => threads::after(delay, Box::new(callback)),
         _ => {
-            // The world's time, whatever the clock of the calling node shows.
+            // True virtual time, independent of the clock of the calling node.
             let callback = Box::new(callback);
             sim::with(|world| {
                 let at = Instant(world.now()) + delay;

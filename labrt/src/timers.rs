@@ -1,12 +1,13 @@
-//! What is to happen when: a heap that both back ends use, each with its own measure of time.
+//! A heap of timers, used by both back ends, each with its own type of time.
 
 use std::cmp::Ordering;
 use std::collections::BinaryHeap;
 
-/// What is due at a time.
+/// A timer: a target that is due at a time.
 pub(crate) struct Timer<A, T> {
     pub(crate) at: A,
-    /// Which one it was, counted from the first: of two that are due at once the older goes first.
+    /// Number of the timer, from 0. Of two timers that are due at the same time the older one fires
+    /// first.
     pub(crate) order: u64,
     pub(crate) target: T,
 }
@@ -23,7 +24,7 @@ impl<A: Ord, T> PartialOrd for Timer<A, T> {
     }
 }
 impl<A: Ord, T> Ord for Timer<A, T> {
-    /// Reversed: the heap's greatest is due first.
+    /// Reversed, because the heap returns the greatest timer first.
     fn cmp(&self, other: &Timer<A, T>) -> Ordering {
         other.at.cmp(&self.at).then(other.order.cmp(&self.order))
     }
@@ -40,7 +41,7 @@ impl<A: Ord, T> Timers<A, T> {
         Timers { heap: BinaryHeap::new(), added: 0 }
     }
 
-    /// Adds one; returns how many there were before it, gone ones included.
+    /// Adds a timer and returns its number.
     #[inline]
     pub(crate) fn add(&mut self, at: A, target: T) -> u64 {
         let order = self.added;
@@ -49,19 +50,19 @@ impl<A: Ord, T> Timers<A, T> {
         order
     }
 
-    /// Adds one whose number was given by somebody else, who has several lists of timers.
+    /// Adds a timer with a number that the caller assigned: it has several heaps of timers.
     #[inline]
     pub(crate) fn add_as(&mut self, order: u64, at: A, target: T) {
         self.heap.push(Timer { at, order, target });
     }
 
-    /// The one that is due first.
+    /// The timer that is due first.
     #[inline]
     pub(crate) fn first(&self) -> Option<&Timer<A, T>> {
         self.heap.peek()
     }
 
-    /// Takes the one that is due first.
+    /// Removes and returns the timer that is due first.
     #[inline]
     pub(crate) fn take_first(&mut self) -> Option<Timer<A, T>> {
         self.heap.pop()
@@ -71,7 +72,7 @@ impl<A: Ord, T> Timers<A, T> {
         self.heap.len()
     }
 
-    /// Throws out those that `keep` does not want.
+    /// Removes the timers for which `keep` returns false.
     pub(crate) fn retain(&mut self, mut keep: impl FnMut(&T) -> bool) {
         self.heap.retain(|timer| keep(&timer.target));
     }

@@ -1,6 +1,7 @@
 //! Channels between tasks: many senders, many receivers, each value received once.
 //!
-//! A channel belongs to the back end it was made on. On threads it is crossbeam's; in a simulation, one of our own (`simulated.rs`).
+//! A channel belongs to the back end it was made on. On threads it is crossbeam's; in a simulation,
+//! one of our own (`simulated.rs`).
 
 mod simulated;
 
@@ -16,7 +17,8 @@ use crate::wait::Wait;
 use simulated::Channel;
 use std::panic::Location;
 
-/// A channel that holds at most `capacity` values; with 0, a send waits until its value has been received (a rendezvous).
+/// A channel that holds at most `capacity` values; with 0, a send waits until its value has been
+/// received (a rendezvous).
 pub fn bounded<T>(capacity: usize) -> (Sender<T>, Receiver<T>) {
     match sim::context() {
         Context::Threads => from_crossbeam(crossbeam_channel::bounded(capacity)),
@@ -134,7 +136,8 @@ impl<T> Sender<T> {
     /// Sends a value, waiting while the channel is full.
     ///
     /// # Errors
-    /// The value, when no receiver is left. (A task that is being killed gets no error: its destructors may `unwrap`.)
+    /// The value, when no receiver is left. (A task that is being killed gets no error: its
+    /// destructors may `unwrap`.)
     #[track_caller]
     pub fn send(&self, value: T) -> Result<(), SendError<T>> {
         match &self.0 {

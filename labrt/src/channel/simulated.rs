@@ -1,7 +1,7 @@
 //! A channel between simulated tasks.
 //!
-//! The queue holds what was sent and not yet received. In a rendezvous channel its entries belong to senders that still wait; a
-//! sender that is killed takes its entry back.
+//! The queue holds what was sent and not yet received. In a rendezvous channel its entries belong
+//! to senders that still wait; a sender that is killed takes its entry back.
 
 use std::collections::VecDeque;
 
@@ -102,7 +102,8 @@ impl<T> Channel<T> {
         }
     }
 
-    /// What a send without receivers comes to: an error, unless the sender is dying and its destructor might unwrap it.
+    /// The result of a send without receivers: an error. A task that is being killed gets `Ok`,
+    /// because its destructors may unwrap the result.
     fn refused(&self, value: T) -> Result<(), SendError<T>> {
         if sim::is_unwinding() {
             return Ok(());
@@ -118,7 +119,8 @@ impl<T> Channel<T> {
         std::mem::forget(pass_on);
     }
 
-    /// Wakes a sender: there is room again, or (rendezvous) a value was received, and its sender is one of those that wait.
+    /// Wakes a sender: there is room again, or (rendezvous) the value of a waiting sender was
+    /// received.
     fn wake_sender(&self, state: &mut State<T>) {
         if state.sending.is_empty() || sim::context() == sim::Context::Threads {
             return;
@@ -180,7 +182,8 @@ impl<T> Channel<T> {
         }
         let room = match self.capacity {
             None => true,
-            // A value in the queue has woken its receiver already: whoever still waits is free to take another.
+            // The values in the queue have woken receivers already. Any receiver that still waits
+            // is free.
             Some(0) => {
                 sim::context() != sim::Context::Threads
                     && sim::with(|world| world.any_waiting(&state.receiving))
@@ -274,7 +277,7 @@ fn take<T>(queue: &mut VecDeque<(u64, T)>, ticket: u64) -> Option<T> {
     queue.remove(at).map(|(_, value)| value)
 }
 
-/// Takes the value of a killed rendezvous sender back.
+/// Removes the value of a killed rendezvous sender from the queue.
 struct TakeBack<'a, T> {
     channel: &'a Channel<T>,
     ticket: u64,
@@ -287,7 +290,7 @@ impl<T> Drop for TakeBack<'_, T> {
     }
 }
 
-/// A task that is killed may just have been woken, for a value or for room: it wakes another instead.
+/// A killed task may just have been woken for a value or for room. It wakes another task instead.
 struct PassOn<'a, T> {
     channel: &'a Channel<T>,
     /// Whether it waited to send, not to receive.

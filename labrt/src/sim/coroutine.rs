@@ -1,7 +1,8 @@
 //! One suspended stack: the only file of the workspace with `unsafe` in it.
 //!
-//! A [`Coroutine`] is a task's stack. The scheduler [`resume`](Coroutine::resume)s it; code running on it
-//! [`suspend`]s itself. Between the two, the thread-local [`RUNNING`] says which stack this OS thread is on.
+//! A [`Coroutine`] is a task's stack. The scheduler [`resume`](Coroutine::resume)s it; code running
+//! on it [`suspend`]s itself. Between the two, the thread-local [`RUNNING`] says which stack this
+//! OS thread is on.
 //!
 //! ```text
 //!            resume                     suspend
@@ -10,13 +11,14 @@
 //!        └────────────── Suspended | Finished ◀─────┘
 //! ```
 //!
-//! A coroutine never changes its OS thread: it is created, resumed and dropped by one simulation, which runs on one.
+//! A coroutine never changes its OS thread: it is created, resumed and dropped by one simulation,
+//! which runs on one.
 //!
-//! Killing is not done here. A task that is to die is resumed like any other and unwinds itself (`scheduler.rs`); only a
-//! stack that resists is given up with [`Coroutine::leak`].
+//! Killing is not done here. A task that is to die is resumed like any other and unwinds itself
+//! (`scheduler.rs`); only a stack that resists is given up with [`Coroutine::leak`].
 //!
-//! The second half is the report of a stack overflow: the guard page below each stack turns it into SIGSEGV, which without a
-//! handler of our own would end the process without a word.
+//! The second half is the report of a stack overflow: the guard page below each stack turns it into
+//! SIGSEGV, which without a handler of our own would end the process without a word.
 #![allow(unsafe_code)]
 
 use std::cell::Cell;
@@ -65,7 +67,8 @@ pub(super) struct Coroutine {
 }
 
 impl Coroutine {
-    /// A coroutine that will run `body` on a pooled stack of at least `stack_size` bytes. `body` must not unwind.
+    /// A coroutine that will run `body` on a pooled stack of at least `stack_size` bytes. `body`
+    /// must not unwind.
     pub(super) fn new(stack_size: usize, body: impl FnOnce() + 'static) -> Coroutine {
         let stack = take_stack(stack_size);
         let (limit, base) = (stack.limit().get(), stack.base().get());
@@ -100,16 +103,18 @@ impl Coroutine {
     pub(super) fn recycle(self) {
         let size = self.size;
         let mut this = ManuallyDrop::new(self);
-        // SAFETY: `this` is never used again and its own `Drop` does not run, so `inner` is taken exactly once.
+        // SAFETY: `this` is never used again and its own `Drop` does not run, so `inner` is taken
+        // exactly once.
         let inner = unsafe { ManuallyDrop::take(&mut this.inner) };
         give_stack(size, inner.into_stack());
     }
 
-    /// Gives up a suspended stack for good: nothing on it is dropped, and its memory is never used again.
+    /// Gives up a suspended stack for good: nothing on it is dropped, and its memory is never used
+    /// again.
     pub(super) fn leak(self) {
         let mut this = ManuallyDrop::new(self);
-        // SAFETY: the coroutine is suspended (the scheduler runs), and forgetting its stack below keeps everything on it
-        // alive for ever, so no reference into the stack can dangle.
+        // SAFETY: the coroutine is suspended (the scheduler runs), and forgetting its stack below
+        // keeps everything on it alive for ever, so no reference into the stack can dangle.
         unsafe { this.inner.force_reset() };
         // SAFETY: as in `recycle`: taken once, `this` is not used again.
         let inner = unsafe { ManuallyDrop::take(&mut this.inner) };
@@ -132,14 +137,15 @@ impl Drop for Coroutine {
 pub(super) fn suspend() {
     let running = RUNNING.with(Cell::get);
     assert!(!running.yielder.is_null(), "suspend outside a task");
-    // SAFETY: the yielder lies at the bottom of the stack we are running on, which lives until its function returns;
-    // `resume` set it for this very coroutine and nobody else runs in between.
+    // SAFETY: the yielder lies at the bottom of the stack we are running on, which lives until its
+    // function returns; `resume` set it for this very coroutine and nobody else runs in between.
     unsafe { (*running.yielder).suspend(()) };
 }
 
-// ---- stacks -----------------------------------------------------------------------------------------------------------
+// ---- stacks -------------------------------------------------------------------------------------
 
-/// Stacks of finished tasks, of all simulations of the process. A fresh stack costs three system calls, a pooled one a push.
+/// Stacks of finished tasks, of all simulations of the process. A fresh stack costs three system
+/// calls, a pooled one a push.
 static POOL: Mutex<Vec<(usize, DefaultStack)>> = Mutex::new(Vec::new());
 
 /// More idle stacks than this are unmapped.
@@ -183,7 +189,7 @@ pub(super) fn return_stacks() {
     pool.extend(idle.into_iter().take(room));
 }
 
-// ---- stack overflow ---------------------------------------------------------------------------------------------------
+// ---- stack overflow -----------------------------------------------------------------------------
 
 static INSTALL: Once = Once::new();
 static mut PREVIOUS: Option<libc::sigaction> = None;
@@ -197,8 +203,9 @@ static DESCRIBE: OnceLock<Describe> = OnceLock::new();
 /// Installs, once a process, the handler that names the task whose stack overflowed.
 pub(super) fn report_stack_overflows(describe: Describe) {
     DESCRIBE.get_or_init(|| describe);
-    // SAFETY: `sigaction` is called with a zeroed, then fully filled structure, and PREVIOUS is written here only, before
-    // the handler that reads it can run for a coroutine (none exists yet: the first simulation calls this first).
+    // SAFETY: `sigaction` is called with a zeroed, then fully filled structure, and PREVIOUS is
+    // written here only, before the handler that reads it can run for a coroutine (none exists yet:
+    // the first simulation calls this first).
     INSTALL.call_once(|| unsafe {
         let mut action: libc::sigaction = std::mem::zeroed();
         action.sa_sigaction = on_segv as *const () as usize;
@@ -227,15 +234,16 @@ extern "C" fn on_segv(signal: libc::c_int, info: *mut libc::siginfo_t, context: 
         if let Some(describe) = DESCRIBE.get() {
             describe(&mut text, running.base - running.limit);
         }
-        // SAFETY: write(2) and abort(3) may be called in a signal handler; the buffer is ours and initialised.
+        // SAFETY: write(2) and abort(3) may be called in a signal handler; the buffer is ours and
+        // initialised.
         unsafe {
             libc::write(2, text.bytes.as_ptr().cast(), text.len);
             libc::abort();
         }
     }
-    // Not ours: hand over to the handler that was there before, or let the fault happen again without one.
-    // SAFETY: PREVIOUS was written before this handler was installed and never since; the previous handler's type is told
-    // by its flags.
+    // Not ours: hand over to the handler that was there before, or let the fault happen again
+    // without one. SAFETY: PREVIOUS was written before this handler was installed and never since;
+    // the previous handler's type is told by its flags.
     unsafe {
         let previous = &raw const PREVIOUS;
         match *previous {

@@ -6,19 +6,20 @@
 //!                           ▼
 //!        ┌───────── executor loop (executor.rs) ───────────┐
 //!        │ 1. kill the tasks of crashed nodes              │
-//!        │ 2. fire the timers that are due                 │      the world (world/): tasks, timers,
+//!        │ 2. fire the timers that are due                 │      world (world/): tasks, timers,
 //!        │ 3. nothing ready: move the clock, or report     │ ◀──▶ clock, random streams, trace
 //!        │    a deadlock                                   │
 //!        │ 4. pick a ready task (policy.rs), resume it     │
 //!        └─────────────────────────────────────────────────┘
 //! ```
 //!
-//! Virtual time moves only when no task is ready, so a run takes as long as its computing takes. Everything that could
-//! differ between two runs, the choice among ready tasks above all, is drawn from the seed; the [trace](Report::trace_hash)
-//! of a run is therefore a function of the seed and the code.
+//! Virtual time moves only when no task is ready, so a run takes as long as its computing takes.
+//! Everything that could differ between two runs, the choice among ready tasks above all, is drawn
+//! from the seed; the [trace](Report::trace_hash) of a run is therefore a function of the seed and
+//! the code.
 //!
-//! Every run uses a fresh OS thread, so thread-locals of the code under test start clean, and leaves nothing behind: its
-//! tasks are unwound, their stacks go back to a pool.
+//! Every run uses a fresh OS thread, so thread-locals of the code under test start clean, and
+//! leaves nothing behind: its tasks are unwound, their stacks go back to a pool.
 
 mod config;
 mod context;
@@ -51,7 +52,8 @@ pub use trace::{Divergence, Event};
 pub(crate) use watchdog::foreign_use;
 pub(crate) use world::{Waiter, with};
 
-/// Adds a message to the trace of this run: its kind, and its bytes as a hash. Does nothing on threads.
+/// Adds a message to the trace of this run: its kind, and its bytes as a hash. Does nothing on
+/// threads.
 #[inline]
 pub fn message(kind: &'static str, bytes: &[u8]) {
     if context() != Context::Threads {
@@ -85,7 +87,8 @@ pub(crate) fn blocks_the_run(object: &str, at: crate::line::Line) -> ! {
     executor::stop()
 }
 
-/// The one value of type `T` that belongs to the running simulation, made at the first call. `None` on threads.
+/// The one value of type `T` that belongs to the running simulation, made at the first call. `None`
+/// on threads.
 ///
 /// For watchers that look at several nodes at once. It is dropped with the run.
 pub fn local<T: Default + Send + Sync + 'static>() -> Option<Arc<T>> {

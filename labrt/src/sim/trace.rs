@@ -1,7 +1,8 @@
 //! What happened in a run, as one number and, on request, as a list.
 //!
-//! Every decision and every input of a run goes through here: each switch, clock move, random draw and message with its
-//! bytes. Two runs with equal hashes took the same path; when they differ, the recorded events say where first.
+//! Every decision and every input of a run goes through here: each switch, clock move, random draw
+//! and message with its bytes. Two runs with equal hashes took the same path; when they differ, the
+//! recorded events say where first.
 
 use std::fmt;
 
@@ -124,9 +125,9 @@ impl std::fmt::Display for Divergence {
         };
         write!(
             f,
-            "seed {} gave two different runs: event {} was {} and then {}. The code under test is not deterministic; \
-             usual causes are the order of a HashMap, a clock or random numbers that are not labrt's, addresses, and \
-             state that outlives a run",
+            "seed {} gave two different runs: event {} was {} and then {}. The code under test is \
+             not deterministic; usual causes are the order of a HashMap, a clock or random numbers \
+             that are not labrt's, addresses, and state that outlives a run",
             self.seed,
             self.event,
             show(&self.expected),

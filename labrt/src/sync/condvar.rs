@@ -13,8 +13,8 @@ use std::panic::Location;
 
 /// Lets tasks wait, with a lock released, until another task notifies them.
 ///
-/// As everywhere: a wait may end without a notification, so wait in a loop that looks at the condition; and a notification that
-/// nobody waits for is lost, so change the condition under the lock.
+/// A wait may end without a notification, so wait in a loop that checks the condition. A
+/// notification without a waiter is lost, so change the condition under the lock.
 #[derive(Debug, Default)]
 pub struct Condvar {
     threads: parking_lot::Condvar,
@@ -25,7 +25,7 @@ pub struct Condvar {
 }
 
 impl Condvar {
-    /// A condition variable nobody waits for.
+    /// A condition variable without waiters.
     pub const fn new() -> Condvar {
         Condvar {
             threads: parking_lot::Condvar::new(),

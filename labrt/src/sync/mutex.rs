@@ -1,4 +1,4 @@
-//! A lock that does not poison and that the simulator can see.
+//! A lock that the simulator knows and that is never poisoned.
 
 use std::fmt;
 use std::ops::{Deref, DerefMut};
@@ -13,11 +13,12 @@ use std::panic::Location;
 
 /// A lock around a value.
 ///
-/// A task that dies, killed or panicking, releases it; it is never poisoned. In a simulation, taking it is a switch point, and a ring
-/// of tasks that wait for each other's locks is reported with the lines that created and took them.
+/// A task that is killed or panics releases the lock, without poison. In a simulation, `lock` is a
+/// switch point, and a ring of tasks that wait for each other's locks is reported with the lines
+/// that created and acquired them.
 pub struct Mutex<T: ?Sized> {
     created: Line,
-    /// Whether `waiters` may hold anybody: spares the common unlock a second lock.
+    /// False if `waiters` is empty for certain: the common unlock then needs no second lock.
     contended: AtomicBool,
     /// Simulated tasks that wait.
     waiters: parking_lot::Mutex<Vec<Waiter>>,
@@ -27,7 +28,7 @@ pub struct Mutex<T: ?Sized> {
     value: parking_lot::Mutex<T>,
 }
 
-/// A thread that waits for a lock looks this often who holds it.
+/// How often a thread that waits for a lock records who holds it.
 const LOOK_AGAIN: Duration = Duration::from_millis(250);
 
 impl<T> Mutex<T> {
@@ -47,7 +48,7 @@ impl<T> Mutex<T> {
 impl<T: ?Sized> Mutex<T> {
     /// Waits until the lock is free and takes it.
     ///
-    /// Taking a lock that the task holds already is a deadlock: reported in a simulation, a hang on threads.
+    /// Locking again in the same task is a deadlock: reported in a simulation, a hang on threads.
     #[track_caller]
     #[inline]
     pub fn lock(&self) -> MutexGuard<'_, T> {
@@ -119,7 +120,8 @@ impl<T: ?Sized> Mutex<T> {
                 return guard;
             }
             if !sim::may_block() {
-                // An unwinding task needs a lock that another task holds. It can neither wait nor go on.
+                // An unwinding task needs a lock that another task holds. It can neither wait nor
+                // continue.
                 sim::give_up();
             }
             let waiter = sim::with(|world| world.prepare());
@@ -147,7 +149,7 @@ impl<T: ?Sized> Mutex<T> {
         Some(MutexGuard { mutex: self, guard: Some(guard) })
     }
 
-    /// The value; no lock is needed where nobody else can have one.
+    /// The value. `&mut self` proves that no other task uses the lock.
     pub fn get_mut(&mut self) -> &mut T {
         self.value.get_mut()
     }
@@ -156,7 +158,7 @@ impl<T: ?Sized> Mutex<T> {
         std::ptr::from_ref(self).cast::<()>() as usize
     }
 
-    /// Tells the simulation that the lock was released, and wakes one task that waits for it.
+    /// Records in the simulation that the lock was released, and wakes one task that waits for it.
     #[inline]
     fn released(&self) {
         let contended = self.contended.load(Ordering::Relaxed);
@@ -173,7 +175,8 @@ impl<T: ?Sized> Mutex<T> {
     }
 }
 
-/// A task that is killed while it waits for a lock may just have been woken for it: it wakes another instead.
+/// A task that is killed while it waits may just have been woken for the lock. It wakes another
+/// task instead.
 struct PassOn<'a, T: ?Sized>(&'a Mutex<T>);
 
 impl<T: ?Sized> Drop for PassOn<'_, T> {
@@ -215,7 +218,7 @@ impl<'a, T: ?Sized> MutexGuard<'a, T> {
         self.mutex.released();
     }
 
-    /// Takes it again afterwards.
+    /// Acquires the lock again after the wait.
     pub(super) fn reacquire(&mut self, at: Line) {
         self.guard = Some(self.mutex.acquire(at));
     }

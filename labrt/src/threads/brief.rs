@@ -1,7 +1,10 @@
-//! Tasks that seldom wait share a few threads, in the order in which they were started. Where many are started at once, most find a thread
-//! that is awake, and waking threads is most of what short tasks cost.
+//! A queue of short tasks, run by a few threads in the order in which they were started.
 //!
-//! One that does wait, in any of labrt's ways, first gives its place to another thread: so it keeps nobody waiting, whatever it waits for.
+//! Waking a thread costs more than a short task itself. With a shared queue, most tasks find a
+//! thread that is already awake.
+//!
+//! A task that blocks in labrt (lock, channel, sleep) first lets another thread take from the
+//! queue, so it never delays the tasks behind it.
 
 use std::cell::Cell;
 use std::collections::VecDeque;
@@ -13,7 +16,7 @@ use super::pool::{self, Job};
 
 struct Queue {
     jobs: VecDeque<Job>,
-    /// Threads that take from the queue; those that wait do not count.
+    /// Threads that take from the queue. Blocked threads do not count.
     working: usize,
 }
 
@@ -24,7 +27,7 @@ thread_local! {
     static WORKING: Cell<bool> = const { Cell::new(false) };
 }
 
-/// How many threads take from the queue at most: with one for each processor, more would not be faster.
+/// The maximum number of threads that take from the queue: one for each processor.
 fn limit() -> usize {
     static LIMIT: OnceLock<usize> = OnceLock::new();
     *LIMIT.get_or_init(|| std::thread::available_parallelism().map_or(1, usize::from))
@@ -33,7 +36,8 @@ fn limit() -> usize {
 /// Runs `job` soon.
 ///
 /// # Errors
-/// When no thread can be started and none is at work; what was in the queue has then been dropped.
+/// When no thread can be started and none is working. The tasks in the queue have then been
+/// dropped.
 pub(crate) fn start_brief(job: Job) -> std::io::Result<()> {
     let mut queue = QUEUE.lock();
     queue.jobs.push_back(job);
@@ -66,7 +70,7 @@ fn work() {
     loop {
         let mut queue = QUEUE.lock();
         if !WORKING.get() {
-            // The last job has waited; by now others may do the work.
+            // The last job has blocked, so enough other threads may be working by now.
             if queue.working >= limit() {
                 return;
             }
@@ -83,7 +87,7 @@ fn work() {
     }
 }
 
-/// The calling thread is about to wait: if it takes from the queue, another one does so in its place.
+/// The calling thread is about to block. If it takes from the queue, another thread replaces it.
 pub(super) fn about_to_wait() {
     if !WORKING.try_with(|working| working.replace(false)).unwrap_or(false) {
         return;

@@ -1,6 +1,7 @@
 //! Back end 1: OS threads and the wall clock.
 //!
-//! The only place of the workspace that starts threads, reads the clock and asks the system for entropy.
+//! The only place of the workspace that starts threads, reads the clock and asks the system for
+//! entropy.
 #![expect(
     clippy::disallowed_methods,
     reason = "this is the back end that the ban on threads and clocks points everyone else to"

@@ -1,7 +1,8 @@
-//! OS threads that are used again: a task starts on an idle one if there is any, else on a new one.
+//! A pool of OS threads: a task starts on an idle thread if there is one, otherwise on a new
+//! thread.
 //!
-//! There is no bound: a task may block for as long as it likes, so another one must never wait for its thread. Without the
-//! pool a thread would be started for every RPC.
+//! The pool has no upper bound: a task may block for any time, so another task must never wait for
+//! its thread. Without the pool, every RPC would start a thread.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -10,15 +11,15 @@ use parking_lot::{Condvar, Mutex};
 
 pub(super) type Job = Box<dyn FnOnce() + Send>;
 
-/// Where an idle thread waits for its next job.
+/// The wake-up slot of an idle thread: the pool puts its next job here.
 #[derive(Default)]
-struct Desk {
+struct Slot {
     job: Mutex<Option<Job>>,
     given: Condvar,
 }
 
-/// The last to have become idle is the first to be used: its stack is still in the cache.
-static IDLE: Mutex<Vec<Arc<Desk>>> = Mutex::new(Vec::new());
+/// The thread that became idle last is used first: its stack is still in the cache.
+static IDLE: Mutex<Vec<Arc<Slot>>> = Mutex::new(Vec::new());
 
 /// An idle thread ends after this long.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -28,9 +29,9 @@ const PATIENCE: Duration = Duration::from_secs(5);
 /// # Errors
 /// When no further thread can be started; `job` has then been dropped.
 pub(crate) fn start(job: Job) -> std::io::Result<()> {
-    if let Some(desk) = IDLE.lock().pop() {
-        *desk.job.lock() = Some(job);
-        desk.given.notify_one();
+    if let Some(slot) = IDLE.lock().pop() {
+        *slot.job.lock() = Some(job);
+        slot.given.notify_one();
         return Ok(());
     }
     super::start_os_thread("labrt".into(), move || work(job))
@@ -38,31 +39,32 @@ pub(crate) fn start(job: Job) -> std::io::Result<()> {
 
 fn work(first: Job) {
     first();
-    let desk = Arc::new(Desk::default());
+    let slot = Arc::new(Slot::default());
     loop {
-        IDLE.lock().push(Arc::clone(&desk));
-        let Some(job) = wait(&desk) else { return };
+        IDLE.lock().push(Arc::clone(&slot));
+        let Some(job) = wait(&slot) else { return };
         job();
     }
 }
 
 /// The next job, or `None` when none came for long.
-fn wait(desk: &Arc<Desk>) -> Option<Job> {
-    let mut job = desk.job.lock();
+fn wait(slot: &Arc<Slot>) -> Option<Job> {
+    let mut job = slot.job.lock();
     loop {
         if let Some(job) = job.take() {
             return Some(job);
         }
-        if desk.given.wait_for(&mut job, PATIENCE).timed_out() && job.is_none() {
-            // Whoever took our desk from the list is about to put a job on it: leave only if it is still listed.
+        if slot.given.wait_for(&mut job, PATIENCE).timed_out() && job.is_none() {
+            // If the slot is no longer listed, another thread is about to put a job into it: wait
+            // for it.
             drop(job);
             let mut idle = IDLE.lock();
-            if let Some(at) = idle.iter().position(|other| Arc::ptr_eq(other, desk)) {
+            if let Some(at) = idle.iter().position(|other| Arc::ptr_eq(other, slot)) {
                 idle.swap_remove(at);
                 return None;
             }
             drop(idle);
-            job = desk.job.lock();
+            job = slot.job.lock();
         }
     }
 }

@@ -1,8 +1,8 @@
-//! What the tasks of the threads back end wait for, so that a run that hangs can be explained.
+//! Records of what each task of the threads back end waits for: the report of a hang shows them.
 //!
-//! Every OS thread has a record. The record holds the task that the thread runs and, around each
-//! wait that is not over at once, what the task waits for: some tens of nanoseconds beside the
-//! microseconds that blocking costs. What does not wait writes nothing.
+//! Every OS thread has a record with its task and, while the task blocks, what it waits for.
+//! Writing the record costs some tens of nanoseconds; blocking costs microseconds. A call that does
+//! not block writes nothing.
 
 use std::cell::{Cell, RefCell};
 use std::sync::Arc;
@@ -17,7 +17,7 @@ use crate::wait::Wait;
 /// A task that runs on a thread.
 #[derive(Clone, Debug)]
 pub(crate) struct Task {
-    /// Counts from 1 over the whole process.
+    /// Number of the task in this process, from 1.
     pub(crate) number: u64,
     pub(crate) name: &'static str,
     /// Name of its node.
@@ -27,7 +27,7 @@ pub(crate) struct Task {
     pub(crate) run: u64,
 }
 
-/// A wait that is going on.
+/// A wait that has not ended.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Waiting {
     pub(crate) wait: Wait,
@@ -79,7 +79,7 @@ pub(crate) fn current_run() -> u64 {
     RUN.try_with(Cell::get).unwrap_or(0)
 }
 
-/// Works for a watched run until dropped.
+/// Assigns the calling thread to a watched run until dropped.
 pub(crate) struct Enter(u64);
 
 impl Enter {

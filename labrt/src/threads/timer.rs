@@ -1,4 +1,4 @@
-//! One thread that calls callbacks when their time has come.
+//! The thread that runs timer callbacks.
 
 use std::sync::Once;
 use std::time::Duration;
@@ -10,11 +10,12 @@ use crate::timers::Timers;
 
 type Callback = Box<dyn FnOnce() + Send>;
 
-/// Each with the watched run that has set it, and with who listens to that run.
+/// Each timer with the watched run that set it and the event sinks of that run.
 static TIMERS: Mutex<Timers<Duration, (u64, Inherited, Callback)>> = Mutex::new(Timers::new());
 static CHANGED: Condvar = Condvar::new();
 
-/// Calls `callback` after `delay`, on the timer thread; at once, on the calling thread, if there is no delay.
+/// Calls `callback` after `delay`, on the timer thread; at once, on the calling thread, if there is
+/// no delay.
 pub(crate) fn after(delay: Duration, callback: Callback) {
     if delay.is_zero() {
         return callback();
@@ -49,7 +50,8 @@ fn run() {
             let (run, inherited, callback) = timer.target;
             let _enter = super::Enter::run(run);
             let _listening = inherited.enter();
-            // A panic in a callback must not end the thread that all timers share; the hook has printed it.
+            // A panic in a callback must not end the thread that all timers share; the hook has
+            // printed it.
             let _ = std::panic::catch_unwind(std::panic::AssertUnwindSafe(callback));
         });
     }

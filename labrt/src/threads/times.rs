@@ -1,18 +1,18 @@
-//! What an OS thread has done so far, as another thread sees it.
+//! CPU time and state of an OS thread, read by another thread.
 
 use std::path::PathBuf;
 use std::time::Duration;
 
-/// Where the operating system keeps the account of one thread.
+/// The file in which the operating system counts the times of one thread.
 pub(crate) struct ThreadTimes {
     stat: PathBuf,
 }
 
-/// A tick of the times in /proc: a hundredth of a second, on every architecture.
+/// The unit of the times in /proc: a hundredth of a second on every architecture.
 const TICK: Duration = Duration::from_millis(10);
 
 impl ThreadTimes {
-    /// Of the calling thread. `None` where there is no /proc/thread-self (it is Linux's).
+    /// For the calling thread. `None` on systems without /proc/thread-self (all but Linux).
     pub(crate) fn of_this_thread() -> Option<ThreadTimes> {
         let thread = std::fs::read_link("/proc/thread-self").ok()?;
         Some(ThreadTimes { stat: PathBuf::from("/proc").join(thread).join("stat") })
@@ -22,7 +22,7 @@ impl ThreadTimes {
     /// not for a processor.
     pub(crate) fn read(&self) -> Option<(Duration, bool)> {
         let stat = std::fs::read_to_string(&self.stat).ok()?;
-        // The name of the thread stands in parentheses and may contain anything.
+        // The name of the thread is in parentheses and may contain any character.
         let (_, fields) = stat.rsplit_once(')')?;
         let fields: Vec<&str> = fields.split_whitespace().collect();
         let ticks = |field: usize| fields.get(field)?.parse::<u32>().ok();

@@ -26,7 +26,8 @@ fn save_and_read_in_the_courses_form() {
     });
 }
 
-/// The parts of a write are applied in the order of its fields: header, cut the tail, trim the head, append, snapshot.
+/// The parts of a write are applied in the order of its fields: header, cut the tail, trim the
+/// head, append, snapshot.
 #[test]
 fn a_write_changes_what_it_names_in_order() {
     on_both(|| {

@@ -1,7 +1,8 @@
 //! The promises of labrt's API, each checked by one body on both back ends.
 //!
-//! [`on_both`] runs a body once on OS threads and under a dozen seeds in the simulator. Waits are a few milliseconds: long enough to
-//! tell "at once" from "after a while" on a loaded machine, short enough that the whole takes a second.
+//! [`on_both`] runs a body once on OS threads and under a dozen seeds in the simulator. Waits are a
+//! few milliseconds: long enough to tell "at once" from "after a while" on a loaded machine, short
+//! enough that the whole takes a second.
 
 mod channels;
 mod condvar;

@@ -54,7 +54,8 @@ fn a_task_joined_long_after_its_end_still_gives_its_result() {
     });
 }
 
-/// Only on threads does a panic end at the handle; a simulated run stops there (`simulator/reports.rs`).
+/// Only on threads does a panic end at the handle; a simulated run stops there
+/// (`simulator/reports.rs`).
 #[test]
 fn on_threads_a_panic_ends_at_the_handle() {
     let task = labrt::spawn(|| -> u32 { std::panic::resume_unwind(Box::new("at the wheel")) });
@@ -80,7 +81,8 @@ fn tasks_spawn_tasks() {
     });
 }
 
-/// Brief tasks are tasks: they run on their node, count there while they live, and a panic of one is its own affair.
+/// Brief tasks are tasks: they run on their node, count there while they live, and a panic of one
+/// is its own affair.
 #[test]
 fn brief_tasks_run_on_their_node() {
     on_both(|| {
@@ -103,7 +105,8 @@ fn brief_tasks_run_on_their_node() {
     });
 }
 
-/// However many brief tasks wait, others run: the ones at the end let the ones at the beginning go on.
+/// However many brief tasks wait, others run: the ones at the end let the ones at the beginning go
+/// on.
 #[test]
 fn brief_tasks_that_wait_keep_nobody_from_running() {
     on_both(|| {

@@ -1,4 +1,5 @@
-//! Crashing a node: its tasks end where they stand, their destructors run, nothing else of theirs does.
+//! Crashing a node: its tasks end where they stand, their destructors run, nothing else of theirs
+//! does.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -23,8 +24,8 @@ fn flag() -> Arc<AtomicBool> {
     Arc::default()
 }
 
-/// Runs `wait` in a task of a node, crashes the node while the task stands there, and checks that its destructors ran and the code
-/// behind the wait did not.
+/// Runs `wait` in a task of a node, crashes the node while the task stands there, and checks that
+/// its destructors ran and the code behind the wait did not.
 #[track_caller]
 fn crashed_at(kind: &'static str, wait: impl FnOnce() + Send + Clone + 'static) {
     for seed in 0..10 {
@@ -97,7 +98,8 @@ fn a_task_can_be_crashed_at_every_kind_of_wait() {
     });
 }
 
-/// At every switch of a run, not only where one would think of it: the crash comes after 1, 2, 3 … switches.
+/// At every switch of a run, not only where one would think of it: the crash comes after 1, 2, 3 …
+/// switches.
 #[test]
 fn a_node_can_be_crashed_after_any_number_of_switches() {
     for switches in 1..150 {
@@ -250,7 +252,8 @@ fn crashing_the_node_of_the_root_task_ends_the_run() {
     assert_eq!((failure.kind, failure.at), (FailureKind::RootKilled, ms(2)));
 }
 
-/// A killed task that was just woken passes the wake-up on: for a lock, for a value, for room in a channel.
+/// A killed task that was just woken passes the wake-up on: for a lock, for a value, for room in a
+/// channel.
 #[test]
 fn the_wake_up_of_a_killed_task_is_not_lost() {
     for seed in 0..60 {
@@ -307,7 +310,8 @@ fn a_killed_rendezvous_sender_takes_its_value_back() {
     });
 }
 
-/// The first seed that crashes a server between "snapshot saved" and "log trimmed" must be able to happen; neither write tears.
+/// The first seed that crashes a server between "snapshot saved" and "log trimmed" must be able to
+/// happen; neither write tears.
 #[test]
 fn a_crash_can_come_before_between_and_after_two_writes() {
     let mut seen = [0; 3];
@@ -342,7 +346,8 @@ fn a_crash_can_come_before_between_and_after_two_writes() {
     assert!(seen.iter().all(|times| *times >= 5), "before, between, after: {seen:?}");
 }
 
-/// When the root task returns, the others are killed: locks released, destructors run, nothing else.
+/// When the root task returns, the others are killed: locks released, destructors run, nothing
+/// else.
 #[test]
 fn the_end_of_the_run_kills_the_rest() {
     static DROPPED: AtomicU64 = AtomicU64::new(0);

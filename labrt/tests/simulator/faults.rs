@@ -20,7 +20,8 @@ fn append(records: &[&str]) -> Write {
     Write { append, ..Write::default() }
 }
 
-/// A node that counts its steps and takes a lock, writes and sleeps between them. Returns how far it came.
+/// A node that counts its steps and takes a lock, writes and sleeps between them. Returns how far
+/// it came.
 fn crashed_at_switch_point(nth: u64) -> (u64, bool) {
     sim(move || {
         let steps = Arc::new(AtomicU64::new(0));
@@ -114,7 +115,8 @@ fn a_write_is_there_in_part_after_a_crash_in_it() {
     }
 }
 
-/// A crash in the middle of a slow write leaves nothing of it; a copy of the disk is as fast as any.
+/// A crash in the middle of a slow write leaves nothing of it; a copy of the disk is as fast as
+/// any.
 #[test]
 fn a_slow_write_that_is_cut_off_is_lost() {
     sim(|| {
@@ -138,7 +140,8 @@ fn a_slow_write_that_is_cut_off_is_lost() {
     });
 }
 
-/// A clock at half speed: what the node takes for 100 ms takes 200, and its own time agrees with it. Faster ones likewise.
+/// A clock at half speed: what the node takes for 100 ms takes 200, and its own time agrees with
+/// it. Faster ones likewise.
 #[test]
 fn a_node_lives_by_its_own_clock() {
     sim(|| {
@@ -159,7 +162,8 @@ fn a_node_lives_by_its_own_clock() {
     });
 }
 
-/// A clock that changes its speed goes on from what it showed, and a sleep lasts what it must by the clock in the end.
+/// A clock that changes its speed goes on from what it showed, and a sleep lasts what it must by
+/// the clock in the end.
 #[test]
 fn a_clock_that_slows_down_makes_sleepers_wait() {
     sim(|| {
@@ -278,7 +282,8 @@ fn a_clock_jumps_forward_for_its_node_alone() {
     });
 }
 
-/// Writes to a disk that hangs return when it no longer does, and not before. Others are not held up.
+/// Writes to a disk that hangs return when it no longer does, and not before. Others are not held
+/// up.
 #[test]
 fn a_disk_that_hangs_holds_its_writers_up() {
     sim(|| {

@@ -1,7 +1,9 @@
-//! What the simulator alone promises: replay, reports, crashes, and that nothing a task does takes the process down.
+//! What the simulator alone promises: replay, reports, crashes, and that nothing a task does takes
+//! the process down.
 //!
-//! Tests that would end the process if the promise were broken, or that measure a process, run themselves again as a child:
-//! [`in_child`] starts this binary with one test and a variable that tells the test which side it is on.
+//! Tests that would end the process if the promise were broken, or that measure a process, run
+//! themselves again as a child: [`in_child`] starts this binary with one test and a variable that
+//! tells the test which side it is on.
 
 mod crash;
 mod faults;
@@ -25,7 +27,8 @@ fn child_argument() -> Option<String> {
     std::env::var(CHILD).ok()
 }
 
-/// Runs the test `name` (with its module) of this binary alone in another process, and gives it `argument`.
+/// Runs the test `name` (with its module) of this binary alone in another process, and gives it
+/// `argument`.
 fn in_child(name: &str, argument: &str) -> Output {
     Command::new(std::env::current_exe().expect("this binary has a path"))
         .args([name, "--exact", "--nocapture", "--test-threads=1"])

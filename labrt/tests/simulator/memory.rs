@@ -19,8 +19,8 @@ fn mappings() -> usize {
     std::fs::read_to_string("/proc/self/maps").expect("Linux").lines().count()
 }
 
-/// 1,000 crashes of nodes with 100 tasks, each with something on its stack, held locks and channel ends: within 100 MiB, and
-/// no stack is lost.
+/// 1,000 crashes of nodes with 100 tasks, each with something on its stack, held locks and channel
+/// ends: within 100 MiB, and no stack is lost.
 #[test]
 fn a_hundred_thousand_crashed_tasks_leave_nothing() {
     let name = "memory::a_hundred_thousand_crashed_tasks_leave_nothing";
@@ -97,7 +97,8 @@ fn memory_is_flat_over_thousands_of_runs() {
     println!("2000 runs: {before} KiB, then {after} KiB");
 }
 
-/// Waits that time out leave no trace in what they waited for, and deadlines that were not needed none in the clock.
+/// Waits that time out leave no trace in what they waited for, and deadlines that were not needed
+/// none in the clock.
 #[test]
 fn waits_that_time_out_leave_nothing_behind() {
     if child_argument().is_none() {

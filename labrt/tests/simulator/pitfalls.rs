@@ -1,5 +1,5 @@
-//! One test for each way in which coroutines bite: what a killed or panicking task does must not hurt the others, let alone the
-//! process. (Numbers 16 and 19 are in `replay.rs` and `reports.rs`.)
+//! One test for each way in which coroutines bite: what a killed or panicking task does must not
+//! hurt the others, let alone the process. (Numbers 16 and 19 are in `replay.rs` and `reports.rs`.)
 
 use std::process::Command;
 use std::sync::Arc;
@@ -20,7 +20,8 @@ impl<F: FnMut()> Drop for OnDrop<F> {
     }
 }
 
-/// Runs a task with `in_drop` in a destructor on a node that is crashed; gives the run. The count is of destructors that ended.
+/// Runs a task with `in_drop` in a destructor on a node that is crashed; gives the run. The count
+/// is of destructors that ended.
 fn crash_with(in_drop: impl FnMut() + Send + 'static) -> (Run<()>, u64) {
     let ended = Arc::new(AtomicU64::new(0));
     let count = Arc::clone(&ended);
@@ -58,7 +59,8 @@ fn survives(in_drop: impl FnMut() + Send + 'static) {
     assert_eq!((run.report.leaked, ended), (Vec::new(), 1));
 }
 
-/// Pitfall 1: unwinding a killed task poisons std's locks; ours are released and usable, and no panic hook is called.
+/// Pitfall 1: unwinding a killed task poisons std's locks; ours are released and usable, and no
+/// panic hook is called.
 #[test]
 fn a_killed_tasks_lock_is_released_without_poison() {
     value_of(1, || {
@@ -81,7 +83,8 @@ fn a_killed_tasks_lock_is_released_without_poison() {
     });
 }
 
-/// Pitfall 2: suspending inside a destructor would throw the kill again, out of a cleanup, and abort the process.
+/// Pitfall 2: suspending inside a destructor would throw the kill again, out of a cleanup, and
+/// abort the process.
 #[test]
 fn blocking_calls_in_destructors_of_a_killed_task_return_at_once() {
     survives(|| labrt::sleep(Duration::from_secs(5)));
@@ -107,7 +110,8 @@ fn blocking_calls_in_destructors_of_a_killed_task_return_at_once() {
     survives(|| Node::new("another").crash().unwrap());
 }
 
-/// Pitfall 3: `send(..).unwrap()` in a destructor would panic during the unwinding when the other end is gone.
+/// Pitfall 3: `send(..).unwrap()` in a destructor would panic during the unwinding when the other
+/// end is gone.
 #[test]
 fn sends_to_closed_and_full_channels_in_destructors_of_a_killed_task_succeed() {
     survives(|| channel::unbounded().0.send(1).unwrap());
@@ -124,8 +128,8 @@ fn sends_to_closed_and_full_channels_in_destructors_of_a_killed_task_succeed() {
     });
 }
 
-/// Pitfall 3, where nothing can be done for the destructor: it panics by itself. Rust ends the process for that; before it does,
-/// task, node, seed and line are named.
+/// Pitfall 3, where nothing can be done for the destructor: it panics by itself. Rust ends the
+/// process for that; before it does, task, node, seed and line are named.
 #[test]
 fn a_destructor_that_panics_during_a_kill_is_named_before_the_process_ends() {
     if child_argument().is_some() {
@@ -151,7 +155,8 @@ fn a_destructor_that_panics_during_a_kill_is_named_before_the_process_ends() {
     }
 }
 
-/// Pitfall 4: a loop around `catch_unwind` swallows every kill. After a hundred it is leaked, and named.
+/// Pitfall 4: a loop around `catch_unwind` swallows every kill. After a hundred it is leaked, and
+/// named.
 #[test]
 fn a_catch_unwind_loop_is_leaked_and_named() {
     let run = sim::run(Config::new(1), || {
@@ -181,13 +186,15 @@ fn an_endless_wait_in_a_destructor_is_leaked_and_named() {
             labrt::sleep(ms(1));
         }
     });
-    // The task was leaked in the middle of its unwinding, which `panicking` shows from then on: that assertion fails the run.
+    // The task was leaked in the middle of its unwinding, which `panicking` shows from then on:
+    // that assertion fails the run.
     assert_eq!((run.report.leaked.len(), ended), (1, 0));
     assert!(run.report.leaked[0].contains("victim/victim resisted"));
 }
 
-/// After a leak in mid-unwinding `thread::panicking` is true on this OS thread for good. The others must not be taken for dying:
-/// they wait, send through a rendezvous, hear of closed channels, and their panics are reported.
+/// After a leak in mid-unwinding `thread::panicking` is true on this OS thread for good. The others
+/// must not be taken for dying: they wait, send through a rendezvous, hear of closed channels, and
+/// their panics are reported.
 #[test]
 fn a_task_leaked_in_mid_unwinding_does_not_infect_the_others() {
     let body = |panics: bool| {
@@ -233,7 +240,8 @@ fn a_task_leaked_in_mid_unwinding_does_not_infect_the_others() {
     value_of(1, || assert!(!std::thread::panicking()));
 }
 
-/// Pitfall 5: no switch while a task unwinds from a panic of its own, or another task would see `panicking()`.
+/// Pitfall 5: no switch while a task unwinds from a panic of its own, or another task would see
+/// `panicking()`.
 #[test]
 fn nobody_else_runs_while_a_task_panics() {
     static SEEN: AtomicBool = AtomicBool::new(false);
@@ -267,7 +275,8 @@ fn nobody_else_runs_while_a_task_panics() {
     assert!(!SEEN.load(Ordering::Relaxed));
 }
 
-/// Pitfall 7: a lock that is not ours, held across a switch, blocks the one OS thread. Only the watchdog outside can tell.
+/// Pitfall 7: a lock that is not ours, held across a switch, blocks the one OS thread. Only the
+/// watchdog outside can tell.
 #[test]
 fn a_foreign_lock_held_across_a_switch_is_a_runaway_that_names_the_blocked_task() {
     static FOREIGN: parking_lot::Mutex<()> = parking_lot::Mutex::new(());
@@ -286,7 +295,8 @@ fn a_foreign_lock_held_across_a_switch_is_a_runaway_that_names_the_blocked_task(
     assert!(text.contains("a lock that is not labrt's held by another task"), "{text}");
 }
 
-/// Pitfall 10: the guard page gives a bare SIGSEGV. Ours names task, node, seed and size before the process ends.
+/// Pitfall 10: the guard page gives a bare SIGSEGV. Ours names task, node, seed and size before the
+/// process ends.
 #[test]
 fn a_stack_overflow_names_task_and_node() {
     if child_argument().is_some() {
@@ -334,7 +344,8 @@ fn a_build_that_aborts_on_panic_is_refused() {
     assert!(accepted.status.success(), "{}", String::from_utf8_lossy(&accepted.stderr));
 }
 
-/// Deep enough stacks for ordinary work: formatting, a panic with its report, recursion of some hundred frames.
+/// Deep enough stacks for ordinary work: formatting, a panic with its report, recursion of some
+/// hundred frames.
 #[test]
 fn the_default_stack_is_deep_enough_for_ordinary_work() {
     fn sum(depth: u64) -> u64 {

@@ -93,8 +93,8 @@ fn pct_lets_others_run_while_a_task_yields_in_a_loop() {
     }
 }
 
-/// Two tasks of which one must stay behind through hundreds of fair choices: out of reach for the random
-/// policy, and found by one seed in two with priorities.
+/// Two tasks of which one must stay behind through hundreds of fair choices: out of reach for the
+/// random policy, and found by one seed in two with priorities.
 #[test]
 fn pct_finds_a_bug_that_needs_a_task_to_be_slow_for_long() {
     fn buggy() {

@@ -9,7 +9,8 @@ use labrt::{Condvar, Mutex, Node, Persister, channel, oneshot};
 
 use crate::{child_argument, in_child, ms, output_of};
 
-/// A bit of everything: locks, condition variables, channels, timers, draws, messages, disks and a crash.
+/// A bit of everything: locks, condition variables, channels, timers, draws, messages, disks and a
+/// crash.
 fn busy() -> u64 {
     let total = Arc::new((Mutex::new(0_u64), Condvar::new()));
     let (sender, receiver) = channel::bounded(2);
@@ -93,7 +94,8 @@ fn simulations_side_by_side_do_not_disturb_each_other() {
     assert_eq!(alone, together);
 }
 
-/// The trace depends on the payload of messages, on their kind and on draws, not on the choice of tasks alone.
+/// The trace depends on the payload of messages, on their kind and on draws, not on the choice of
+/// tasks alone.
 #[test]
 fn payload_kind_and_draws_are_part_of_the_trace() {
     let hash = |kind: &'static str, bytes: &'static [u8], draws: usize| {
@@ -120,7 +122,8 @@ fn check_determinism_passes_what_repeats() {
     check_determinism(&Config::new(3), || panic!("always")).unwrap();
 }
 
-/// Pitfall 16: what hashes differently from run to run is found by the bytes of a message, and the first of them is named.
+/// Pitfall 16: what hashes differently from run to run is found by the bytes of a message, and the
+/// first of them is named.
 #[test]
 #[expect(clippy::disallowed_types, reason = "its order is the bug that this test is about")]
 fn a_hash_maps_order_in_a_message_is_reported_with_its_event() {
@@ -142,7 +145,8 @@ fn a_hash_maps_order_in_a_message_is_reported_with_its_event() {
     assert!(text.contains("seed 5") && text.contains("event 2 was message shaky"), "{text}");
 }
 
-/// State that outlives a run makes the second run longer: the end of the first is where they differ.
+/// State that outlives a run makes the second run longer: the end of the first is where they
+/// differ.
 #[test]
 fn a_run_that_ends_earlier_is_a_divergence_too() {
     static RUNS: AtomicU64 = AtomicU64::new(0);
@@ -156,7 +160,8 @@ fn a_run_that_ends_earlier_is_a_divergence_too() {
     assert!(divergence.to_string().contains("was the end of the run and then clock moves"));
 }
 
-/// One in eight uncontended locks lets others run; with that off, a task that only locks runs through.
+/// One in eight uncontended locks lets others run; with that off, a task that only locks runs
+/// through.
 #[test]
 fn uncontended_locks_are_switch_points_now_and_then() {
     let switches = |one_in| {

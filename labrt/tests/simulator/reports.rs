@@ -9,8 +9,8 @@ use labrt::{Condvar, Mutex, Node, channel, oneshot};
 
 use crate::{failure_of, ms, value_of};
 
-/// The classic: two locks, taken in two orders. Both tasks, both locks, and the lines that created, took and want them are named,
-/// at once.
+/// The classic: two locks, taken in two orders. Both tasks, both locks, and the lines that created,
+/// took and want them are named, at once.
 #[test]
 fn a_deadlock_of_two_locks_names_tasks_locks_and_lines() {
     let start = labrt::now();
@@ -278,8 +278,8 @@ fn the_first_failure_counts() {
     assert!(failure.message.starts_with("first"), "{failure}");
 }
 
-/// A consumer that looks, finds nothing, and only then goes to wait: the notification in between is lost. Some seed below 1,000
-/// finds it, and finds it again.
+/// A consumer that looks, finds nothing, and only then goes to wait: the notification in between is
+/// lost. Some seed below 1,000 finds it, and finds it again.
 #[test]
 fn a_lost_wake_up_is_found_by_some_seed_and_again_by_the_same() {
     fn buggy() {
