@@ -19,7 +19,7 @@ ONE_BY_ONE := $(if $(filter threads,$(BACKEND)),--test-threads=1)
 # $(call lab,packages and targets,filter): the course's lines and one line of summary.
 lab = LAB_REPEAT='make $@ TEST={test} $(if $(filter threads,$(BACKEND)),BACKEND=threads,SEED={seed})' cargo test $(1) -- $(if $(TEST),$(TEST),$(2) $(ALSO)) --nocapture $(ONE_BY_ONE) | awk -f scripts/summary.awk
 
-CRATES := labgob labrt kvapi labrpc porcupine raft rsm kvsrv kvraft shardkv tester lab bank
+CRATES := labgob labrt kvapi labrpc porcupine raft-core raft raftcheck rsm kvsrv kvraft shardkv tester lab bank
 
 # $(call lab_command,subcommand,arguments): the command behind sweeps and replays. $(call given,option,value): nothing without a value.
 lab_command = cargo run --quiet -p lab -- $(1) $(2)

@@ -13,8 +13,8 @@ use tester::{Cluster, ClusterOptions, Hosted, ServerSetup, hosted};
 const PUTS: u64 = 1000;
 
 fn start(setup: ServerSetup) -> Vec<Box<dyn Hosted>> {
-    let ServerSetup { ends, me, persister, gid, .. } = setup;
-    let options = Options { peers: ends, me, persister, max_raft_state: Some(1000), group: gid };
+    let ServerSetup { ends, me, persister, .. } = setup;
+    let options = Options { peers: ends, me, persister, max_raft_state: Some(1000) };
     let server = KvServer::start(options).expect("an empty disk");
     let raft = server.rsm().raft().clone();
     vec![

@@ -16,9 +16,8 @@ const SERVERS: usize = 5;
 const GETS: usize = 5000;
 
 fn start(setup: ServerSetup, reads: Reads) -> Vec<Box<dyn Hosted>> {
-    let ServerSetup { ends, me, persister, gid, .. } = setup;
-    let replica =
-        rsm::Options { peers: ends, me, persister, max_raft_state: Some(1 << 16), group: gid };
+    let ServerSetup { ends, me, persister, .. } = setup;
+    let replica = rsm::Options { peers: ends, me, persister, max_raft_state: Some(1 << 16) };
     let server = KvServer::start(Options::new(replica)).expect("an empty disk").with_reads(reads);
     let raft = server.rsm().raft().clone();
     vec![

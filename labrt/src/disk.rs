@@ -32,7 +32,6 @@ use parking_lot::Mutex;
 
 use crate::line::Line;
 use crate::node::Node;
-use crate::pieces::Pieces;
 use crate::sim::{self, Context};
 
 /// How often a write to a hanging disk checks whether the disk still hangs.
@@ -118,7 +117,7 @@ pub struct StoredSnapshot {
     /// What Raft must know of it (which entry it ends with). Not counted as part of the Raft state.
     pub meta: Vec<u8>,
     /// What the service put into it.
-    pub data: Pieces,
+    pub data: Arc<[u8]>,
 }
 
 /// One atomic change of a disk. Its parts are applied in the order of the fields; the default
@@ -288,11 +287,7 @@ impl Persister {
 
     /// The snapshot's data. Empty if there is none.
     pub fn read_snapshot(&self) -> Vec<u8> {
-        self.disk
-            .lock()
-            .snapshot
-            .as_ref()
-            .map_or_else(Vec::new, |snapshot| snapshot.data.whole().into_owned())
+        self.disk.lock().snapshot.as_ref().map_or_else(Vec::new, |snapshot| snapshot.data.to_vec())
     }
 
     /// Bytes of the Raft state, which is what `max_raft_state` limits.

@@ -71,7 +71,6 @@ mod line;
 pub mod mark;
 mod node;
 pub mod oneshot;
-mod pieces;
 mod rng;
 pub mod sim;
 mod sink;
@@ -84,7 +83,6 @@ mod wait;
 
 pub use disk::{Persister, StoredSnapshot, TornWrite, Write, WriteError};
 pub use node::{CrashError, Node};
-pub use pieces::{Part, Piece, Pieces};
 pub use rng::{Rng, random_bool, random_range, random_u64, rng};
 pub use sync::{Condvar, Mutex, MutexGuard};
 pub use task::{JoinError, JoinHandle, spawn, spawn_named, yield_now};

@@ -77,6 +77,11 @@ impl Node {
         &self.inner.name
     }
 
+    /// Its number among the nodes of the simulation: no two have the same. 0 on threads.
+    pub fn id(&self) -> u64 {
+        self.inner.number.into()
+    }
+
     pub(crate) fn shared_name(&self) -> Arc<str> {
         Arc::clone(&self.inner.name)
     }

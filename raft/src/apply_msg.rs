@@ -1,6 +1,8 @@
 //! What Raft hands to the service above it.
 
-use crate::types::{Command, Index, Pieces, Snapshot, Term};
+use std::sync::Arc;
+
+use crate::types::{Command, Index, Snapshot, Term};
 
 /// One message on the apply channel. Commands come once each and in index order; a snapshot
 /// replaces everything up to its index, and the next command is the one after it (§7).
@@ -22,7 +24,7 @@ pub enum ApplyMsg {
         /// The term of the entry there.
         term: Term,
         /// The service's own bytes, as some server's service handed them to Raft.
-        data: Pieces,
+        data: Arc<[u8]>,
     },
 }
 

@@ -24,12 +24,12 @@
 //!   driver                 tasks, clock, RPCs, disk: turns what happens into events
 //!        │ event  ▲ effects                          and carries the effects out, in order
 //!        ▼        │
-//!   consensus              every rule of the paper, pure: no clock, thread, I/O, lock, randomness
+//!   consensus (raft-core)  every rule of the paper, pure: no clock, thread, I/O, lock, randomness
 //!   ──────────────────────────────────────────────────────────────────────────────────────────────
 //!   labrpc, labrt below    messages to other servers; tasks, time, disk
 //! ```
 //!
-//! Read [`consensus`] to learn Raft, and `raft/tests/figure2` next to it: one small test for every
+//! Read [`consensus`] to learn Raft, and `raft/core/tests/figure2` next to it: one small test for every
 //! rule. The words both halves share are [`types`], [`messages`], [`timing`] and [`apply_msg`].
 //!
 //! # What to know before use
@@ -42,17 +42,14 @@
 #![forbid(unsafe_code)]
 
 pub mod apply_msg;
-pub mod consensus;
 mod driver;
-pub mod marks;
-pub mod messages;
-pub mod timing;
-pub mod types;
-mod watch;
+mod marks;
+pub mod observer;
 
 pub use apply_msg::ApplyMsg;
 pub use driver::{
     AppendEntries, CorruptState, Error, InstallSnapshot, NotLeader, Options, Proposed, Raft,
-    ReadError, RequestVote,
+    ReadError, RequestVote, SavedHeader,
 };
+pub use raft_core::{consensus, messages, timing, types};
 pub use types::{Command, Index, ServerId, Term};

@@ -1,72 +1,38 @@
-//! Places of Raft that a good set of tests reaches now and then (see [`labrt::mark`]).
-//!
-//! The core only notes which ones a step has reached, in its [`Effects`](crate::consensus::Effects); the driver counts them.
+//! The marks of Raft's rules and of its disk, counted by labrt (see [`labrt::mark`]).
+
+use std::sync::atomic::AtomicU64;
+
+use raft_core::marks::{Mark, Marks};
 
 labrt::marks! {
-    /// A place worth reaching.
-    pub enum Mark in "raft" {
-        VoteRefusedOldLog = "vote refused: the candidate's log is behind (§5.4.1)",
-        VoteRefusedGiven = "vote refused: another candidate has it",
-        VoteRepeated = "vote confirmed to the candidate that has it",
-        ElectionStartsOver = "election without a winner starts over",
-        CandidateHearsLeader = "candidate hears the leader of its term",
-        LeaderDeposedByReply = "leader steps down on a reply of a later term",
-        LeaderDeposedByRequest = "leader steps down on a request of a later term",
-        StaleRequest = "request of an earlier term refused",
-        StaleReply = "reply to a request of an earlier term dropped",
-        BackingUpTooShort = "backing up: the follower's log is too short",
-        BackingUpUnknownTerm = "backing up: the leader has nothing of the conflicting term",
-        BackingUpKnownTerm = "backing up: to the leader's last entry of the conflicting term",
-        StaleRefusal = "refusal of an earlier request not heeded",
-        DuplicateAppend = "entries arrive that were there already",
-        AppendBelowSnapshot = "entries arrive that the snapshot covers",
-        SuffixCut = "conflicting entries cut off",
-        SnapshotOverConflict = "snapshot installed over a conflicting log",
-        SnapshotKeepsSuffix = "snapshot installed, the entries after it kept",
-        SnapshotBeyondLog = "snapshot installed beyond the end of the log",
-        StaleSnapshot = "snapshot that brings nothing new ignored",
-        SnapshotSent = "snapshot sent in place of entries",
-        OwnSnapshotTooLate = "the service's own snapshot ignored, a newer one is there",
-        CommitWaits = "commit waits for an entry of the leader's own term (Figure 8)",
-        CommitsEarlierTerms = "entries of earlier terms committed with one of the own term",
-        ReadOfNewLeader = "read refused, nothing is committed in this term",
-        ReadAsksAll = "read asks all, the majority asked first did not answer soon",
-        ReadWaitsForRound = "read waits for the next round",
+    /// What a restart may find on the disk.
+    pub(crate) enum DiskMark in "raft" {
         TornWrite = "restart finds a torn last write",
         LogBehindSnapshot = "restart finds a log that overlaps its snapshot",
     }
 }
 
-/// A set of marks.
-#[derive(Clone, Copy, PartialEq, Eq, Default)]
-pub struct Marks(u64);
+const RULES: usize = Mark::ALL.len();
 
-const _: () = assert!(Mark::ALL.len() <= 64, "a bit for each");
-
-impl Marks {
-    /// Adds one.
-    pub fn insert(&mut self, mark: Mark) {
-        self.0 |= 1 << mark as u32;
+static TEXTS: [&str; RULES] = {
+    let mut texts = [""; RULES];
+    let mut at = 0;
+    while at < RULES {
+        texts[at] = Mark::ALL[at].text();
+        at += 1;
     }
+    texts
+};
+static COUNTS: [AtomicU64; RULES] = [const { AtomicU64::new(0) }; RULES];
+static OF_RULES: labrt::mark::Marks = labrt::mark::Marks::new(&TEXTS, &COUNTS);
 
-    /// Whether it is in the set.
-    pub fn contains(self, mark: Mark) -> bool {
-        self.0 & (1 << mark as u32) != 0
-    }
-
-    /// Whether there is none.
-    pub fn is_empty(self) -> bool {
-        self.0 == 0
-    }
-
-    /// Those in the set, in order.
-    pub fn iter(self) -> impl Iterator<Item = Mark> {
-        Mark::ALL.iter().copied().filter(move |mark| self.contains(*mark))
-    }
+/// Makes all of them known, so that those never reached can be named.
+pub(crate) fn declare() {
+    OF_RULES.declare();
+    DiskMark::declare();
 }
 
-impl std::fmt::Debug for Marks {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_set().entries(self.iter()).finish()
-    }
+/// Counts the marks that a step of the core has reached.
+pub(crate) fn reach(marks: Marks) {
+    marks.iter().for_each(|mark| OF_RULES.reach(mark as usize));
 }

@@ -77,8 +77,6 @@ pub struct Options {
     pub persister: labrt::Persister,
     /// Bytes that the saved Raft state should stay below, by taking snapshots; `None`: never take one.
     pub max_raft_state: Option<usize>,
-    /// Number of the group, for logs and for the watch on invariants.
-    pub group: u64,
 }
 
 /// One server's part of a replicated state machine. Clones are handles to the same one.
@@ -143,7 +141,7 @@ impl<M: StateMachine> Rsm<M> {
     /// # Errors
     /// When what was saved cannot be understood. Nothing is overwritten then.
     pub fn start(options: Options, mut machine: M) -> Result<Rsm<M>, Error> {
-        let Options { peers, me, persister, max_raft_state, group } = options;
+        let Options { peers, me, persister, max_raft_state } = options;
         let snapshot = persister.read_snapshot();
         Mark::declare();
         if !snapshot.is_empty() {
@@ -151,7 +149,7 @@ impl<M: StateMachine> Rsm<M> {
             Mark::RestoredAtStart.reach();
         }
         let (apply, applied) = channel::bounded(APPLY_QUEUE);
-        let raft = Raft::start(raft::Options { peers, me, persister, apply, group })?;
+        let raft = Raft::start(raft::Options { peers, me, persister, apply })?;
         let shared = Arc::new(Shared {
             raft: raft.clone(),
             machine: labrt::Mutex::new(machine),

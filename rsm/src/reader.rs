@@ -33,14 +33,14 @@ pub(crate) fn run<M: StateMachine>(
                 ready.call();
                 compaction.executed(command.len(), freed);
                 if compaction.is_due(|| shared.raft.persist_bytes()) {
-                    let snapshot = shared.machine.lock().snapshot_pieces();
+                    let snapshot = shared.machine.lock().snapshot();
                     debug!(target: "rsm", "snapshot of {} bytes up to {index}", snapshot.len());
                     shared.raft.snapshot(index, snapshot);
                     compaction.done();
                 }
             }
             ApplyMsg::Snapshot { index, data, .. } => {
-                if let Err(problem) = shared.machine.lock().restore(&data.whole()) {
+                if let Err(problem) = shared.machine.lock().restore(&data) {
                     error!(target: "rsm", "snapshot up to {index}: {problem}");
                     break;
                 }

@@ -1,6 +1,5 @@
 //! What a service brings.
 
-use labrt::Pieces;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
@@ -18,12 +17,6 @@ pub trait StateMachine: Send + 'static {
 
     /// The whole state, as bytes.
     fn snapshot(&self) -> Vec<u8>;
-
-    /// The same, for a machine that can share with its last snapshot what has not changed since: taking one then costs no more than
-    /// what has. Asked instead of [`snapshot`](StateMachine::snapshot), and gives the same bytes.
-    fn snapshot_pieces(&self) -> Pieces {
-        self.snapshot().into()
-    }
 
     /// Replaces the whole state by one that [`snapshot`](StateMachine::snapshot) gave, here or on another server.
     ///

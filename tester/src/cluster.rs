@@ -17,6 +17,7 @@ use crate::annotations::{Annotations, Kind};
 use crate::client::Client;
 use crate::fatal;
 use crate::group::Group;
+use crate::invariants;
 use crate::report::{self, Lines};
 use crate::server::{Hosted, ServerSetup, Starter};
 
@@ -114,6 +115,7 @@ impl Cluster {
         options: ClusterOptions,
         starter: impl Fn(ServerSetup) -> Vec<Box<dyn Hosted>> + Send + Sync + 'static,
     ) -> Cluster {
+        invariants::check_run();
         let network = Network::new();
         let run = current();
         let annotations = Arc::new(Annotations::new());

@@ -13,10 +13,12 @@ use std::sync::Arc;
 use labrpc::{LinkFaults, Network};
 use labrt::events::{self, Cluster, Member};
 use labrt::{CrashError, Mutex, Node, Persister};
+use raftcheck::{Checker, GroupId};
 
 use crate::annotations::Annotations;
 use crate::client::must;
 use crate::fatal;
+use crate::invariants;
 use crate::server::{Hosted, Incarnation, ServerSetup, Starter};
 
 /// A group of servers. Clones are handles to the same group.
@@ -31,6 +33,8 @@ struct Inner {
     network: Network,
     gid: u64,
     names: Vec<String>,
+    /// The group in the eyes of the invariant checker, in a simulation.
+    checked_as: Option<GroupId>,
     starter: Starter,
     annotations: Arc<Annotations>,
     /// A labrt lock: it is held over calls to the network, which may switch tasks.
@@ -113,7 +117,9 @@ impl Group {
             let member = Member::Server { group: gid, server };
             events::emit(|| Cluster::Member { node: node.clone(), member });
         }
-        Group { inner: Arc::new(Inner { network, gid, names, starter, annotations, servers }) }
+        let checked_as = invariants::add_group(gid, n);
+        let inner = Inner { network, gid, names, checked_as, starter, annotations, servers };
+        Group { inner: Arc::new(inner) }
     }
 
     /// Number of the group.
@@ -175,6 +181,9 @@ impl Group {
                 must(inner.network.set_link(slot.ends[to].as_str(), faults.clone()));
             }
             let node = slot.node.clone();
+            if let (Some(group), Some(checker)) = (inner.checked_as, Checker::of_run()) {
+                checker.assign(&node, group, i);
+            }
             let old = std::mem::replace(&mut servers.slots[i], slot);
             if old.node.live_tasks() > 0 {
                 servers.past.push(old.node);

@@ -46,6 +46,7 @@
 //!   server.rs      what a server is given, and what it is made of
 //!   client.rs      ends for one clerk
 //!   annotations.rs faults and checks on a time line
+//!   invariants.rs  our Raft's steps, shown to the crate raftcheck
 //!   nemesis/       faults by schedule, drawn from a seed
 //!   kv/            recorded clerks, workloads, and the verdict on what they saw
 //! ```
@@ -63,6 +64,7 @@ mod annotations;
 mod client;
 mod cluster;
 mod group;
+mod invariants;
 pub mod kv;
 pub mod nemesis;
 mod randstring;

@@ -28,7 +28,6 @@ mod machine;
 mod messages;
 mod server;
 mod sessions;
-mod value;
 
 pub use crate::servers::ClerkError;
 pub use clerk::Clerk;
@@ -38,4 +37,3 @@ pub use messages::{
 };
 pub use server::{Get, KvServer, Options, PutAppend, Time};
 pub use sessions::{Admission, SESSION_WINDOW, SessionId, Sessions, Stamp, Write};
-pub use value::Value;

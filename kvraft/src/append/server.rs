@@ -1,5 +1,7 @@
 //! The server: Get and the writes, each a request to the machine; and the time, for sessions that begin.
 
+use std::sync::Arc;
+
 use kvapi::Error;
 use labrpc::{Method, Service};
 use rsm::SubmitError;
@@ -101,7 +103,7 @@ impl Replica<Machine> {
 
 fn get_reply(outcome: Result<Reply, SubmitError>) -> GetReply {
     let outcome = match outcome {
-        Ok(Reply::Value(value)) => value.map(|value| value.to_text()).ok_or(Error::NoKey),
+        Ok(Reply::Value(value)) => value.map(Arc::unwrap_or_clone).ok_or(Error::NoKey),
         Ok(Reply::Write(_)) | Err(_) => Err(Error::WrongLeader),
     };
     GetReply { outcome }

@@ -39,9 +39,9 @@ impl Servers {
     }
 
     fn start(&self, setup: ServerSetup, running: &Running) -> Vec<Box<dyn Hosted>> {
-        let ServerSetup { ends, me, persister, gid, .. } = setup;
+        let ServerSetup { ends, me, persister, .. } = setup;
         let max_raft_state = self.max_raft_state;
-        let replica = rsm::Options { peers: ends, me, persister, max_raft_state, group: gid };
+        let replica = rsm::Options { peers: ends, me, persister, max_raft_state };
         let options = Options { session_window: self.session_window, ..Options::new(replica) };
         let server =
             KvServer::start(options).unwrap_or_else(|error| panic!("server {me}: {error}"));

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use kvraft::append::{Change, PutAppendArgs, Reply, Request, SessionId, Stamp, Value, Write};
+use kvraft::append::{Change, PutAppendArgs, Reply, Request, SessionId, Stamp, Write};
 use raft::InstallSnapshot;
 use raft::messages::InstallSnapshotArgs;
 use tester::kv::ELECTION_TIMEOUT;
@@ -195,7 +195,7 @@ fn indexes_are_right_after_the_log_was_trimmed() {
         labrt::sleep(ELECTION_TIMEOUT);
         for i in 0..3 {
             let value = running.server(i).rsm().with_machine(|machine| machine.get("k"));
-            assert_eq!(value.as_deref(), Some(&Value::from(expected.clone())), "server {i}");
+            assert_eq!(value.as_deref(), Some(&expected), "server {i}");
         }
         h.cleanup();
     });
@@ -295,7 +295,6 @@ fn a_late_snapshot_does_not_take_the_service_back() {
                 .expect("a reliable network");
             labrt::sleep(Duration::from_millis(50));
             let value = running.server(follower).rsm().with_machine(|machine| machine.get("k"));
-            let expected = Value::from(expected.clone());
             assert_eq!(value.as_deref(), Some(&expected), "server {follower} went back");
         }
         // And they go on from where they are.

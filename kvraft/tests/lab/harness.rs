@@ -25,8 +25,8 @@ fn start(
     reads: Reads,
     rafts: &Rafts,
 ) -> Vec<Box<dyn Hosted>> {
-    let ServerSetup { ends, me, persister, gid, .. } = setup;
-    let options = Options { peers: ends, me, persister, max_raft_state, group: gid };
+    let ServerSetup { ends, me, persister, .. } = setup;
+    let options = Options { peers: ends, me, persister, max_raft_state };
     let server = KvServer::start(options).unwrap_or_else(|error| panic!("server {me}: {error}"));
     let server = server.with_reads(reads);
     let raft = server.rsm().raft().clone();

@@ -30,9 +30,9 @@ fn a_million_idle_clients_leave_little_behind() {
         let running = Arc::new(labrt::Mutex::new(None));
         let started = Arc::clone(&running);
         let start = move |setup: ServerSetup| -> Vec<Box<dyn Hosted>> {
-            let ServerSetup { ends, me, persister, gid, .. } = setup;
+            let ServerSetup { ends, me, persister, .. } = setup;
             let max_raft_state = Some(1 << 20);
-            let replica = rsm::Options { peers: ends, me, persister, max_raft_state, group: gid };
+            let replica = rsm::Options { peers: ends, me, persister, max_raft_state };
             let server = KvServer::start(Options::new(replica)).expect("an empty disk");
             *started.lock() = Some(server.clone());
             let raft = server.rsm().raft().service();

@@ -8,10 +8,8 @@ use log::error;
 use super::reads::Ended;
 use super::{Shared, State, dice, peer, persistence, tell};
 use crate::consensus::{Effects, Event, Outgoing, ReadRefused, Save};
-use crate::marks::Mark;
 use crate::messages::Reply;
 use crate::types::{Index, LogPosition, ServerId, Term};
-use crate::watch::Asked;
 
 /// What the caller of a step gets of its effects.
 pub(super) struct Outcome {
@@ -45,16 +43,13 @@ impl Shared {
     pub(super) fn step_locked(self: &Arc<Shared>, state: &mut State, event: Event) -> Outcome {
         let now = self.time();
         let term = state.node.term();
-        let asked = self.watch.as_ref().and_then(|_| Asked::of(&event));
+        let shown = self.observers.before(&state.node, &event);
         let before = tell::Facts::of(&state.node);
         let effects = state.node.step(now, event, &mut dice);
         if let Err(error) = self.save(state, effects.save) {
             return self.disk_failed(state, error);
         }
-        if let Some(watch) = &self.watch {
-            let State { node, seat, .. } = &mut *state;
-            watch.check(seat, node, &effects, asked, &self.persister);
-        }
+        self.observers.stepped(shown, &self.home, &state.node, &effects, &self.persister);
         let Effects {
             save: _,
             reply,
@@ -67,7 +62,7 @@ impl Shared {
             new_role,
             marks,
         } = effects;
-        marks.iter().for_each(Mark::reach);
+        crate::marks::reach(marks);
         tell::stepped(self, &state.node, new_role, before);
         for message in messages {
             self.send(message);

@@ -18,7 +18,6 @@
 
 mod applier;
 mod carry_out;
-mod checksum;
 mod handlers;
 mod peer;
 mod persistence;
@@ -32,20 +31,19 @@ use std::time::Duration;
 
 use labrpc::{ClientEnd, Service};
 use labrt::channel::{RecvTimeoutError, Sender};
-use labrt::{Condvar, Instant, Persister, Pieces, Write, WriteError, oneshot};
+use labrt::{Condvar, Instant, Persister, Write, WriteError, oneshot};
 use log::warn;
 
 use crate::apply_msg::ApplyMsg;
 use crate::consensus::{Config, Event, Node, ReadRefused};
-use crate::marks::Mark;
+use crate::marks::{self, DiskMark};
+use crate::observer::Observers;
 use crate::timing::{TICK, Time};
 use crate::types::{Command, Index, ServerId, Term};
-use crate::watch::{Seat, Watch};
 
 pub use handlers::{AppendEntries, InstallSnapshot, RequestVote};
-pub use persistence::CorruptState;
 use persistence::Loaded;
-pub(crate) use persistence::read_header;
+pub use persistence::{CorruptState, SavedHeader};
 use reads::{Ended, Reads};
 
 /// What a Raft server is made of.
@@ -59,8 +57,6 @@ pub struct Options {
     pub persister: Persister,
     /// Where committed commands and snapshots go. Dropped when the server is killed.
     pub apply: Sender<ApplyMsg>,
-    /// Number of the group: the watch on invariants compares servers of one group.
-    pub group: u64,
 }
 
 /// Why a server could not be started.
@@ -132,13 +128,11 @@ struct Shared {
     term_grew: Condvar,
     queue: applier::Queue,
     started: Instant,
-    /// In a simulation, who looks for broken invariants.
-    watch: Option<Arc<Watch>>,
+    observers: Observers,
 }
 
 struct State {
     node: Node,
-    seat: Seat,
     /// No further step is taken.
     killed: bool,
     /// When the ticker will look again.
@@ -159,28 +153,25 @@ impl Raft {
     /// # Errors
     /// [`Error::Corrupt`] when the saved state cannot be trusted: never a fresh start.
     pub fn start(options: Options) -> Result<Raft, Error> {
-        let Options { peers, me, persister, apply, group } = options;
+        let Options { peers, me, persister, apply } = options;
         let id = match u32::try_from(me) {
             Ok(id) if me < peers.len() => ServerId::new(id),
             _ => return Err(Error::NotAMember { me, peers: peers.len() }),
         };
-        Mark::declare();
+        marks::declare();
         let Loaded { saved, torn } = persistence::load(&persister)?;
         let whole = saved.entries.len();
         let servers = u32::try_from(peers.len()).unwrap_or(u32::MAX);
         let node = Node::restore(Config::new(id, servers), saved, Time::ZERO, &mut dice)
             .map_err(CorruptState::from)?;
         if torn {
-            Mark::TornWrite.reach();
+            DiskMark::TornWrite.reach();
             warn!(target: "raft::disk", "{id} drops a log record that a power cut has left unfinished");
             persister.write(Write { keep_records: Some(whole), ..Write::default() })?;
         }
-        let watch = labrt::sim::local::<Watch>();
-        let seat = match &watch {
-            Some(watch) => watch.sit_down(group, servers, &node),
-            None => Seat::default(),
-        };
         let home = labrt::Node::current();
+        let observers = Observers::of_run();
+        observers.started(&home, &node, &persister);
         tell::started(&home, &node);
         let shared = Arc::new(Shared {
             me: id,
@@ -189,7 +180,6 @@ impl Raft {
             persister,
             state: labrt::Mutex::new(State {
                 node,
-                seat,
                 killed: false,
                 ticker_wakes: Time::ZERO,
                 awaiting_term: 0,
@@ -200,7 +190,7 @@ impl Raft {
             term_grew: Condvar::new(),
             queue: applier::Queue::new(),
             started: labrt::now(),
-            watch,
+            observers,
         });
         let ticking = Arc::clone(&shared);
         labrt::spawn_named("raft-ticker", move || ticker::run(&ticking));
@@ -303,7 +293,7 @@ impl Raft {
 
     /// The service has captured its state up to and including `index` (§7): Raft keeps it as its snapshot and forgets the log up to
     /// there. Ignored if that index was not delivered yet, or a newer snapshot is there.
-    pub fn snapshot(&self, index: Index, data: impl Into<Pieces>) {
+    pub fn snapshot(&self, index: Index, data: impl Into<Arc<[u8]>>) {
         let state = self.shared.state.lock();
         if !state.killed {
             let event = Event::SnapshotTaken { index, data: data.into() };

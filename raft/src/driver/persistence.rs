@@ -18,9 +18,8 @@ use labrt::Persister;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
-use super::checksum::checksum;
 use crate::consensus::{RestoreError, Saved};
-use crate::marks::Mark;
+use crate::marks::DiskMark;
 use crate::types::{Entry, LogPosition, ServerId, Snapshot, Term};
 
 /// What is on the disk cannot be the state of a Raft server.
@@ -48,11 +47,30 @@ pub enum CorruptState {
     Contradiction(#[from] RestoreError),
 }
 
-#[derive(Serialize, Deserialize)]
-struct Header {
-    term: Term,
-    voted_for: Option<ServerId>,
-    base: LogPosition,
+/// The part of the saved state that is rewritten with each change: all but log and snapshot. The
+/// default is that of a server that never ran.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+pub struct SavedHeader {
+    /// "currentTerm".
+    pub term: Term,
+    /// "votedFor".
+    pub voted_for: Option<ServerId>,
+    /// The position before the first record of the log.
+    pub base: LogPosition,
+}
+
+impl SavedHeader {
+    /// Reads the header of a [`Persister`].
+    ///
+    /// # Errors
+    ///
+    /// The header is damaged.
+    pub fn read(bytes: &[u8]) -> Result<SavedHeader, CorruptState> {
+        if bytes.is_empty() {
+            return Ok(SavedHeader::default());
+        }
+        unsealed(|| "the header".into(), bytes)
+    }
 }
 
 #[derive(Serialize, Deserialize)]
@@ -99,18 +117,7 @@ fn unsealed<T: Serialize + DeserializeOwned + 'static>(
 }
 
 pub(super) fn header(term: Term, voted_for: Option<ServerId>, base: LogPosition) -> Vec<u8> {
-    sealed(&Header { term, voted_for, base })
-}
-
-/// Term, vote and base of a saved header.
-pub(crate) fn read_header(
-    bytes: &[u8],
-) -> Result<(Term, Option<ServerId>, LogPosition), CorruptState> {
-    if bytes.is_empty() {
-        return Ok((Term::ZERO, None, LogPosition::ZERO));
-    }
-    let Header { term, voted_for, base } = unsealed(|| "the header".into(), bytes)?;
-    Ok((term, voted_for, base))
+    sealed(&SavedHeader { term, voted_for, base })
 }
 
 /// A log record. `scratch` saves every entry an allocation.
@@ -154,7 +161,7 @@ pub(super) struct Loaded {
 }
 
 pub(super) fn snapshot_meta(snapshot: &Snapshot) -> Vec<u8> {
-    sealed(&SnapshotMeta { last: snapshot.last, checksum: checksum(&snapshot.data) })
+    sealed(&SnapshotMeta { last: snapshot.last, checksum: crc32fast::hash(&snapshot.data) })
 }
 
 /// Reads what a server left on its disk; an empty disk is a server that never ran.
@@ -164,7 +171,7 @@ pub(super) fn load(persister: &Persister) -> Result<Loaded, CorruptState> {
     if header.is_empty() && !records.is_empty() {
         return Err(CorruptState::NoHeader { records: records.len() });
     }
-    let (term, voted_for, base) = read_header(&header)?;
+    let SavedHeader { term, voted_for, base } = SavedHeader::read(&header)?;
     let mut entries = Vec::with_capacity(records.len());
     let mut torn = false;
     for (number, record) in records.iter().enumerate() {
@@ -190,14 +197,14 @@ pub(super) fn load(persister: &Persister) -> Result<Loaded, CorruptState> {
         Some(stored) => {
             let meta: SnapshotMeta =
                 unsealed(|| "the description of the snapshot".into(), &stored.meta)?;
-            if checksum(&stored.data) != meta.checksum {
+            if crc32fast::hash(&stored.data) != meta.checksum {
                 return Err(CorruptState::Damaged {
                     part: format!("the snapshot up to {}", meta.last),
                     problem: "its checksum does not fit".into(),
                 });
             }
             if meta.last.index > base.index {
-                Mark::LogBehindSnapshot.reach();
+                DiskMark::LogBehindSnapshot.reach();
             }
             Some(Snapshot { last: meta.last, data: stored.data })
         }

@@ -13,8 +13,7 @@ fn start(persister: &Persister) -> Result<(Raft, Receiver<ApplyMsg>), Error> {
     let network = labrpc::Network::new();
     let end = network.make_end("self").unwrap();
     let (apply, applied) = channel::unbounded();
-    let options =
-        Options { peers: vec![end], me: 0, persister: persister.clone(), apply, group: 0 };
+    let options = Options { peers: vec![end], me: 0, persister: persister.clone(), apply };
     Ok((Raft::start(options)?, applied))
 }
 

@@ -92,7 +92,7 @@ impl Peers {
 
     /// Starts peer `me`: the starter of the cluster.
     pub fn start(self: &Arc<Peers>, setup: ServerSetup) -> Vec<Box<dyn Hosted>> {
-        let ServerSetup { ends, me, persister, gid, .. } = setup;
+        let ServerSetup { ends, me, persister, .. } = setup;
         // The course's channel is unbuffered: a service may be as slow as it likes to take what was committed.
         let (apply, applied) = channel::bounded(0);
         let mut peer = Peer::default();
@@ -100,7 +100,7 @@ impl Peers {
         if self.snapshots && !saved.is_empty() {
             ingest(&mut peer, &saved, None).unwrap_or_else(|error| panic!("server {me}: {error}"));
         }
-        let options = Options { peers: ends, me, persister, apply, group: gid };
+        let options = Options { peers: ends, me, persister, apply };
         let raft = Raft::start(options).unwrap_or_else(|error| panic!("server {me}: {error}"));
         peer.raft = Some(raft.clone());
         self.list.lock()[me] = peer;
@@ -121,7 +121,7 @@ impl Peers {
                 ApplyMsg::Snapshot { .. } if !self.snapshots => Ok(None),
                 ApplyMsg::Snapshot { index, data, .. } => {
                     let mut list = self.list.lock();
-                    ingest(&mut list[me], &data.whole(), Some(index.get())).map(|()| None)
+                    ingest(&mut list[me], &data, Some(index.get())).map(|()| None)
                 }
                 ApplyMsg::Command { index, command, .. } => {
                     self.apply_command(me, index.get(), &command)

@@ -32,8 +32,8 @@ fn start(
     setup: ServerSetup,
     max_raft_state: Option<usize>,
 ) -> Vec<Box<dyn Hosted>> {
-    let ServerSetup { ends, me, persister, gid, .. } = setup;
-    let options = Options { peers: ends, me, persister, max_raft_state, group: gid };
+    let ServerSetup { ends, me, persister, .. } = setup;
+    let options = Options { peers: ends, me, persister, max_raft_state };
     let rsm = Rsm::start(options, Counter::default())
         .unwrap_or_else(|error| panic!("server {me}: {error}"));
     let raft = rsm.raft().clone();

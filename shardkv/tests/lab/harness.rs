@@ -34,8 +34,6 @@ pub struct Sharded {
     servers: Servers,
     max_raft_state: Option<usize>,
     next_gid: Arc<labrt::Mutex<u64>>,
-    /// How often each group was started for the first time.
-    starts: Arc<labrt::Mutex<BTreeMap<u64, u64>>>,
 }
 
 fn connect(client: &Client) -> Connect {
@@ -46,11 +44,10 @@ fn connect(client: &Client) -> Connect {
 fn start(
     setup: ServerSetup,
     max_raft_state: Option<usize>,
-    watched_as: u64,
     servers: &Servers,
 ) -> Vec<Box<dyn Hosted>> {
     let ServerSetup { ends, me, persister, gid, .. } = setup;
-    let options = Options { peers: ends, me, persister, max_raft_state, group: watched_as };
+    let options = Options { peers: ends, me, persister, max_raft_state };
     let server = ShardServer::start(Gid::new(gid), options)
         .unwrap_or_else(|error| panic!("server {gid}-{me}: {error}"));
     let raft = server.rsm().raft().clone();
@@ -84,7 +81,7 @@ impl Sharded {
         let kv = KvHarness::new(cluster.clone(), clerk, random_keys);
         let sck = ShardController::new(connect(&cluster.make_client()), STORE);
         let (servers, next_gid) = (Servers::default(), Arc::new(labrt::Mutex::new(2)));
-        Sharded { kv, sck, servers, max_raft_state, next_gid, starts: Arc::default() }
+        Sharded { kv, sck, servers, max_raft_state, next_gid }
     }
 
     /// A kvsrv, and group 1 with all shards.
@@ -120,14 +117,7 @@ impl Sharded {
 
     pub fn start_group(&self, gid: u64) {
         let (limit, servers) = (self.max_raft_state, Arc::clone(&self.servers));
-        // A group that comes again with empty disks is another one to the watch on Raft's invariants.
-        let watched_as = {
-            let mut starts = self.starts.lock();
-            let times = starts.entry(gid).or_insert(0);
-            *times += 1;
-            gid + 1000 * (*times - 1)
-        };
-        let starter = move |setup| start(setup, limit, watched_as, &servers);
+        let starter = move |setup| start(setup, limit, &servers);
         self.kv.cluster().make_group_start(gid, SERVERS, starter);
     }
 

@@ -22,10 +22,10 @@ type History = Arc<Mutex<Vec<Operation<Op, Reply>>>>;
 
 /// Called for every start and restart of a server.
 fn start(setup: ServerSetup) -> Vec<Box<dyn Hosted>> {
-    let ServerSetup { ends, me, persister, gid, .. } = setup;
+    let ServerSetup { ends, me, persister, .. } = setup;
     // A snapshot whenever the saved log nears 2000 bytes.
     let max_raft_state = Some(2000);
-    let options = rsm::Options { peers: ends, me, persister, max_raft_state, group: gid };
+    let options = rsm::Options { peers: ends, me, persister, max_raft_state };
     let server = BankServer::start(options).unwrap_or_else(|error| panic!("server {me}: {error}"));
     let [bank, raft] = server.services();
     vec![hosted(Some(bank), move || server.kill()), hosted(Some(raft), || {})]

@@ -1,0 +1,305 @@
+//! Leaders: replicating and committing (Figure 2, Leaders; §5.3, §5.4.2).
+//!
+//! What a follower is sent, and when:
+//!
+//! ```text
+//!   elected                      an empty AppendEntries: who leads, and does your log end like mine?
+//!   command, answer arrived      the entries from `next` on, if nothing is outstanding
+//!   answer: refused              back by a whole term, at once
+//!   call failed                  the same again at once; after a second failure with the heartbeat
+//!   `spread_commit` of silence   an empty AppendEntries, if it does not know the commit index
+//!   `heartbeat` of silence       what is outstanding is overdue: the same again
+//!                                else an empty AppendEntries
+//!   `next` is in the snapshot    the snapshot, in place of entries (§7)
+//! ```
+
+use super::event::SentWhat;
+use super::progress::{Outstanding, Progress};
+use super::quorum::replicated_on_majority;
+use super::read::Reads;
+use super::{Config, Effects, Node, Role};
+use crate::marks::Mark;
+use crate::messages::{AppendEntriesArgs, AppendOutcome, InstallSnapshotArgs, Request};
+use crate::timing::Time;
+use crate::types::{Command, Entry, Index, LogPosition, ServerId};
+
+/// What only a leader knows.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(super) struct Leader {
+    /// By server; the leader's own is not used.
+    pub(super) progress: Vec<Progress>,
+    /// When to tell followers of a commit index that nothing has told them yet.
+    spread_at: Time,
+    /// Reads that wait for a majority's word.
+    pub(super) reads: Reads,
+}
+
+impl Leader {
+    pub(super) fn wake_at(&self, config: &Config) -> Time {
+        let others = self.progress.iter().enumerate().filter(|(id, _)| *id != config.id.get());
+        let at = self.spread_at.min(self.reads.due(&config.timing));
+        others.fold(at, |at, (_, progress)| at.min(progress.heartbeat_due))
+    }
+}
+
+impl Node {
+    /// Takes office (Figure 2, Leaders): nothing is known of the followers' logs, and each hears
+    /// of the new leader at once.
+    pub(super) fn become_leader(&mut self, effects: &mut Effects) {
+        let last = self.last().index;
+        let progress = (0..self.config.servers).map(|_| Progress::new(last)).collect();
+        self.role =
+            Role::Leader(Leader { progress, spread_at: Time::NEVER, reads: Reads::default() });
+        for peer in self.peers() {
+            self.send_next(peer, effects);
+        }
+        self.advance_commit();
+    }
+
+    /// Appends a client's command and begins to replicate it (Figure 2, Leaders; §5.3).
+    pub(super) fn propose(&mut self, command: Command, effects: &mut Effects) {
+        if !self.is_leader() {
+            return;
+        }
+        self.durable.append(Entry { term: self.term(), command });
+        effects.proposed = Some(self.last());
+        for peer in self.peers() {
+            self.send_if_ready(peer, effects);
+        }
+        if self.config.servers == 1 {
+            self.advance_commit();
+        }
+    }
+
+    pub(super) fn tick_leader(&mut self, effects: &mut Effects) {
+        let now = self.now;
+        for peer in self.peers() {
+            if self.progress_mut(peer).is_some_and(|progress| now >= progress.heartbeat_due) {
+                self.send_heartbeat(peer, effects);
+            }
+        }
+        self.go_on_with_reads(effects);
+        let Role::Leader(leader) = &mut self.role else { return };
+        if self.now >= leader.spread_at {
+            leader.spread_at = Time::NEVER;
+            self.spread_commit(effects);
+        }
+    }
+
+    /// Takes what a follower made of an AppendEntries that this leader sent in this term.
+    pub(super) fn take_append_outcome(
+        &mut self,
+        from: ServerId,
+        number: u64,
+        prev: Index,
+        last: Index,
+        outcome: AppendOutcome,
+        effects: &mut Effects,
+    ) {
+        let hint = match outcome {
+            AppendOutcome::Matched => return self.take_match(from, last, effects),
+            AppendOutcome::TooShort { last } => {
+                self.marks.insert(Mark::BackingUpTooShort);
+                last.next()
+            }
+            // If we have that term too, our last entry of it is where the logs may agree; if not,
+            // none of the follower's entries of that term can stay.
+            AppendOutcome::Conflict { term, first } => {
+                match self.durable.log().last_index_of(term) {
+                    Some(known) => {
+                        self.marks.insert(Mark::BackingUpKnownTerm);
+                        known.next()
+                    }
+                    None => {
+                        self.marks.insert(Mark::BackingUpUnknownTerm);
+                        first
+                    }
+                }
+            }
+            AppendOutcome::StaleTerm => return,
+        };
+        let next_number = self.next_number;
+        let Some(progress) = self.progress_mut(from) else { return };
+        progress.failures = 0;
+        if progress.heeds_refusal(number, prev) {
+            progress.fall_back(hint, prev, next_number);
+            self.send_next(from, effects);
+        } else {
+            self.marks.insert(Mark::StaleRefusal);
+        }
+    }
+
+    /// Notes that a follower's log equals ours up to `index` (Figure 2, Leaders: success).
+    pub(super) fn take_match(&mut self, from: ServerId, index: Index, effects: &mut Effects) {
+        let Some(progress) = self.progress_mut(from) else { return };
+        progress.failures = 0;
+        // What is committed needs no further copies counted.
+        if progress.advance(index) && index > self.commit {
+            self.advance_commit();
+        }
+        self.send_if_ready(from, effects);
+        self.plan_spreading_commit();
+    }
+
+    /// A call came to nothing: once more at once, then with the heartbeats, so that a server that
+    /// cannot be reached is not showered with calls.
+    pub(super) fn take_lost_request(&mut self, from: ServerId, number: u64, effects: &mut Effects) {
+        let Some(progress) = self.progress_mut(from) else { return };
+        if progress.outstanding.is_none_or(|outstanding| outstanding.number != number) {
+            return; // a heartbeat, or something that was sent again since
+        }
+        progress.give_up();
+        progress.failures = progress.failures.saturating_add(1);
+        if progress.is_ready() {
+            self.send_next(from, effects);
+        }
+    }
+
+    /// Commits what a majority has, if that is an entry of this term; with it, all before
+    /// (Figure 2, Leaders). Entries of earlier terms are never committed by counting (§5.4.2): a
+    /// server without them might still be elected (Figure 8).
+    fn advance_commit(&mut self) {
+        let me = self.config.id;
+        let last = self.last().index;
+        let Role::Leader(leader) = &self.role else { return };
+        let matched = leader
+            .progress
+            .iter()
+            .enumerate()
+            .map(|(id, progress)| if id == me.get() { last } else { progress.matched() });
+        let index = replicated_on_majority(matched);
+        if index <= self.commit {
+            return;
+        }
+        if self.term_at(index) == Some(self.term()) {
+            let earlier = self.term_at(self.commit.next()) != Some(self.term());
+            self.mark_if(earlier, Mark::CommitsEarlierTerms);
+            self.commit = index;
+            self.plan_spreading_commit();
+        } else {
+            self.marks.insert(Mark::CommitWaits);
+        }
+    }
+
+    /// Sends what a follower still needs, if nothing is outstanding.
+    fn send_if_ready(&mut self, peer: ServerId, effects: &mut Effects) {
+        let last = self.last().index;
+        let Some(progress) = self.progress_mut(peer) else { return };
+        if progress.is_ready() && progress.matched() < last {
+            self.send_next(peer, effects);
+        }
+    }
+
+    /// Sends the next entries, or the snapshot if the log no longer has them; an empty
+    /// AppendEntries if the follower has all.
+    fn send_next(&mut self, peer: ServerId, effects: &mut Effects) {
+        let Some(progress) = self.progress_mut(peer) else { return };
+        let (resume, matched) = (progress.next(), progress.matched());
+        let Some(prev) = self.durable.log().position_at(resume.prev()) else {
+            return self.send_snapshot(peer, resume, effects);
+        };
+        let Config { batch_entries, batch_bytes, .. } = self.config;
+        let entries = self.durable.log().batch(resume, batch_entries.max(1), batch_bytes);
+        let last_index = prev.index + entries.len();
+        let last = LogPosition {
+            index: last_index,
+            term: entries.last().map_or(prev.term, |entry| entry.term),
+        };
+        let number = self.send_append(peer, prev, entries, effects);
+        if last_index > matched {
+            let outstanding =
+                Outstanding { number, sent_at: self.now, resume, last, is_snapshot: false };
+            self.progress_mut(peer).expect("still leader").send(outstanding);
+        }
+    }
+
+    /// Sends the whole snapshot (§7: "when the leader has already discarded the next log entry").
+    fn send_snapshot(&mut self, peer: ServerId, resume: Index, effects: &mut Effects) {
+        let snapshot = self.snapshot().expect("a log without its beginning has a snapshot").clone();
+        let last = snapshot.last;
+        self.marks.insert(Mark::SnapshotSent);
+        let args = InstallSnapshotArgs { term: self.term(), leader: self.config.id, snapshot };
+        let number = self.call(peer, SentWhat::Snapshot { last }, Request::Snapshot(args), effects);
+        let heartbeat_due = self.now + self.config.timing.heartbeat;
+        let sent_at = self.now;
+        let progress = self.progress_mut(peer).expect("still leader");
+        progress.heartbeat_due = heartbeat_due;
+        progress.send(Outstanding { number, sent_at, resume, last, is_snapshot: true });
+    }
+
+    /// Something must be said. While something is outstanding that is not overdue, an empty
+    /// AppendEntries that asks about its last entry: if its answer was lost, this one replaces it; if
+    /// it was lost itself, this one's refusal tells.
+    pub(super) fn send_heartbeat(&mut self, peer: ServerId, effects: &mut Effects) {
+        let (now, timing) = (self.now, self.config.timing);
+        let Some(progress) = self.progress_mut(peer) else { return };
+        if let Some(outstanding) = progress.outstanding {
+            let patience =
+                if outstanding.is_snapshot { timing.resend_snapshot } else { timing.resend };
+            if now.since(outstanding.sent_at) < patience {
+                self.send_append(peer, outstanding.last, Vec::new(), effects);
+                return;
+            }
+            progress.give_up();
+        }
+        self.send_next(peer, effects);
+    }
+
+    /// Tells followers that have entries, but not that they are committed.
+    fn spread_commit(&mut self, effects: &mut Effects) {
+        let commit = self.commit;
+        for peer in self.peers() {
+            let Some(progress) = self.progress_mut(peer) else { return };
+            if progress.is_ready() && progress.told_commit < commit.min(progress.matched()) {
+                self.send_next(peer, effects);
+            }
+        }
+    }
+
+    /// Sets the time for `spread_commit`, if a follower needs it and it is not set.
+    fn plan_spreading_commit(&mut self) {
+        let at = self.now + self.config.timing.spread_commit;
+        let (me, commit) = (self.config.id, self.commit);
+        let Role::Leader(leader) = &mut self.role else { return };
+        let mut others = leader.progress.iter().enumerate().filter(|(id, _)| *id != me.get());
+        if leader.spread_at == Time::NEVER
+            && others.any(|(_, progress)| progress.told_commit < commit.min(progress.matched()))
+        {
+            leader.spread_at = at;
+        }
+    }
+
+    /// Sends one AppendEntries and notes what it tells. Returns its number.
+    fn send_append(
+        &mut self,
+        peer: ServerId,
+        prev: LogPosition,
+        entries: Vec<Entry>,
+        effects: &mut Effects,
+    ) -> u64 {
+        let last = prev.index + entries.len();
+        let leader_commit = self.commit;
+        let args = AppendEntriesArgs {
+            term: self.term(),
+            leader: self.config.id,
+            prev,
+            entries,
+            leader_commit,
+        };
+        let what = SentWhat::Append { prev: prev.index, last };
+        let number = self.call(peer, what, Request::Append(args), effects);
+        let heartbeat_due = self.now + self.config.timing.heartbeat;
+        if let Some(progress) = self.progress_mut(peer) {
+            progress.heartbeat_due = heartbeat_due;
+            progress.told_commit = progress.told_commit.max(leader_commit.min(last));
+        }
+        number
+    }
+
+    pub(super) fn progress_mut(&mut self, peer: ServerId) -> Option<&mut Progress> {
+        match &mut self.role {
+            Role::Leader(leader) => leader.progress.get_mut(peer.get()),
+            _ => None,
+        }
+    }
+}

@@ -1,0 +1,154 @@
+//! The one place from which a run can look at the steps of its Raft servers.
+//!
+//! An observer sees each step after its save and before anything else of it leaves the server. It is
+//! called under the server's lock, so it must neither wait nor call the server.
+//!
+//! Observers belong to a simulated run: [`register`] adds one, and every server of the run that starts
+//! later shows it its steps. On threads there are none.
+
+use std::fmt;
+use std::sync::Arc;
+
+use labrt::Persister;
+use parking_lot::Mutex;
+
+use crate::consensus::{Effects, Event, Node, View};
+use crate::messages::Request;
+use crate::types::{Index, ServerId, Term};
+
+/// Looks at the steps of servers.
+pub trait Observer: Send + Sync {
+    /// A server starts, or has taken a step.
+    fn step(&self, step: &Step<'_>);
+}
+
+/// One step of one server, saved and not yet shown to anybody.
+#[derive(Debug)]
+#[non_exhaustive]
+pub struct Step<'a> {
+    /// Tells the servers of a run apart, and the lives of each: counts the calls of
+    /// [`Raft::start`](crate::Raft::start).
+    pub life: u64,
+    /// The node that the server runs on.
+    pub home: &'a labrt::Node,
+    /// The state after the step.
+    pub node: &'a Node,
+    /// The numbers before the step; `None` when the server starts.
+    pub before: Option<&'a View>,
+    /// The request that this step answers.
+    pub request: Option<Received>,
+    /// What the step does. Its `save` has been carried out.
+    pub effects: &'a Effects,
+    /// The server's disk.
+    pub persister: &'a Persister,
+}
+
+/// What a step keeps of the request that it answers.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Received {
+    /// The sender.
+    pub from: ServerId,
+    /// The sender's term.
+    pub term: Term,
+    /// Of AppendEntries: the last index that it speaks of; 0 of other requests.
+    pub last: Index,
+}
+
+impl Received {
+    fn of(event: &Event) -> Option<Received> {
+        let Event::Request(request) = event else { return None };
+        let last = match request {
+            Request::Append(args) => args.prev.index + args.entries.len(),
+            _ => Index::ZERO,
+        };
+        Some(Received { from: request.from(), term: request.term(), last })
+    }
+}
+
+/// The observers of a run.
+#[derive(Default)]
+struct Registered {
+    state: Mutex<State>,
+}
+
+#[derive(Default)]
+struct State {
+    observers: Vec<Arc<dyn Observer>>,
+    lives: u64,
+}
+
+/// Shows `observer` all steps of the servers that start from now on in this simulation. On threads
+/// nothing happens.
+pub fn register(observer: Arc<dyn Observer>) {
+    if let Some(registered) = labrt::sim::local::<Registered>() {
+        registered.state.lock().observers.push(observer);
+    }
+}
+
+/// Those who look at one server.
+pub(crate) struct Observers {
+    life: u64,
+    observers: Vec<Arc<dyn Observer>>,
+}
+
+/// What is noted of a step before it is taken.
+pub(crate) struct Before {
+    view: View,
+    request: Option<Received>,
+}
+
+impl Observers {
+    /// Of a server that starts.
+    pub(crate) fn of_run() -> Observers {
+        let Some(registered) = labrt::sim::local::<Registered>() else {
+            return Observers { life: 0, observers: Vec::new() };
+        };
+        let mut state = registered.state.lock();
+        state.lives += 1;
+        Observers { life: state.lives, observers: state.observers.clone() }
+    }
+
+    /// To be called before a step. `None` if nobody looks.
+    pub(crate) fn before(&self, node: &Node, event: &Event) -> Option<Before> {
+        (!self.observers.is_empty())
+            .then(|| Before { view: node.view(), request: Received::of(event) })
+    }
+
+    pub(crate) fn started(&self, home: &labrt::Node, node: &Node, persister: &Persister) {
+        let effects = &Effects::default();
+        self.show(&Step {
+            life: self.life,
+            home,
+            node,
+            before: None,
+            request: None,
+            effects,
+            persister,
+        });
+    }
+
+    pub(crate) fn stepped(
+        &self,
+        before: Option<Before>,
+        home: &labrt::Node,
+        node: &Node,
+        effects: &Effects,
+        persister: &Persister,
+    ) {
+        let Some(Before { view, request }) = before else { return };
+        let before = Some(&view);
+        self.show(&Step { life: self.life, home, node, before, request, effects, persister });
+    }
+
+    fn show(&self, step: &Step<'_>) {
+        for observer in &self.observers {
+            observer.step(step);
+        }
+    }
+}
+
+impl fmt::Debug for Observers {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Observers({} of life {})", self.observers.len(), self.life)
+    }
+}
