@@ -13,22 +13,17 @@ use tester::{Cluster, ClusterOptions, Hosted, ServerSetup, hosted};
 const PUTS: u64 = 1000;
 
 fn start(setup: ServerSetup) -> Vec<Box<dyn Hosted>> {
-    let ServerSetup { ends, me, persister, .. } = setup;
-    let options = Options { peers: ends, me, persister, max_raft_state: Some(1000) };
+    let ServerSetup { peers, me, persister, .. } = setup;
+    let options = Options { peers, me, persister, max_raft_state: Some(1000) };
     let server = KvServer::start(options).expect("an empty disk");
-    let raft = server.rsm().raft().clone();
-    vec![
-        hosted(Some(server.service()), move || server.kill()),
-        hosted(Some(raft.service()), move || raft.kill()),
-    ]
+    vec![hosted(server.services(), move || server.kill())]
 }
 
 /// A cluster and a clerk that knows its leader.
 fn cluster() -> (Cluster, Clerk) {
     let cluster = Cluster::new(ClusterOptions::new(3), start);
     let client = cluster.make_client();
-    let group = cluster.group(0);
-    let ends = group.server_names().iter().map(|name| client.end_to(name)).collect();
+    let ends = client.ends_to(&cluster.group(0).server_names());
     let clerk = Clerk::new(ends).expect("three servers");
     let _ = clerk.get("k");
     (cluster, clerk)

@@ -16,14 +16,10 @@ const SERVERS: usize = 5;
 const GETS: usize = 5000;
 
 fn start(setup: ServerSetup, reads: Reads) -> Vec<Box<dyn Hosted>> {
-    let ServerSetup { ends, me, persister, .. } = setup;
-    let replica = rsm::Options { peers: ends, me, persister, max_raft_state: Some(1 << 16) };
+    let ServerSetup { peers, me, persister, .. } = setup;
+    let replica = rsm::Options { peers, me, persister, max_raft_state: Some(1 << 16) };
     let server = KvServer::start(Options::new(replica)).expect("an empty disk").with_reads(reads);
-    let raft = server.rsm().raft().clone();
-    vec![
-        hosted(Some(server.service()), move || server.kill()),
-        hosted(Some(raft.service()), move || raft.kill()),
-    ]
+    vec![hosted(server.services(), move || server.kill())]
 }
 
 /// A cluster whose leader has committed something, and clerks that know it.
@@ -31,8 +27,7 @@ fn cluster(reads: Reads, clients: usize) -> (Cluster, Vec<Arc<Clerk>>) {
     let cluster = Cluster::new(ClusterOptions::new(SERVERS), move |setup| start(setup, reads));
     let clerk = |_| {
         let client = cluster.make_client();
-        let names = cluster.group(0).server_names().to_vec();
-        let ends = names.iter().map(|name| client.end_to(name)).collect();
+        let ends = client.ends_to(&cluster.group(0).server_names());
         Arc::new(Clerk::new(ends).expect("there are servers"))
     };
     let clerks: Vec<_> = (0..clients).map(clerk).collect();

@@ -1,19 +1,46 @@
 //! What an application sees of a key/value service, and the one thing a clerk must decide.
 
+use labrpc::NEVER;
+use labrt::Instant;
+
 use crate::{Error, Version};
 
 /// A client of a key/value service.
 ///
-/// Both calls block until a server has answered and repeat their request as long as that takes;
-/// they return neither `WrongLeader` nor `WrongGroup`. Calls of one clerk may not overlap unless
-/// the implementation says so.
+/// [`get`](Clerk::get) and [`put`](Clerk::put) block until a server has answered and repeat their
+/// request as long as that takes; [`get_until`](Clerk::get_until) and
+/// [`put_until`](Clerk::put_until) end at a deadline. They return neither `WrongLeader` nor
+/// `WrongGroup`. Calls of one clerk may not overlap unless the implementation says so.
 pub trait Clerk {
+    /// The key's value and version, if a server answers before `deadline`.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::NoKey`] if the key is absent; [`Error::TimedOut`]; [`Error::TooLarge`].
+    fn get_until(&self, deadline: Instant, key: &str) -> Result<(String, Version), Error>;
+
+    /// [`put`](Clerk::put), if a server answers before `deadline`.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`put`](Clerk::put), and [`Error::TimedOut`]: done once or not at all, or yet to be
+    /// done.
+    fn put_until(
+        &self,
+        deadline: Instant,
+        key: &str,
+        value: &str,
+        version: Version,
+    ) -> Result<(), Error>;
+
     /// The key's value and version.
     ///
     /// # Errors
     ///
-    /// [`Error::NoKey`] if the key is absent.
-    fn get(&self, key: &str) -> Result<(String, Version), Error>;
+    /// [`Error::NoKey`] if the key is absent; [`Error::TooLarge`].
+    fn get(&self, key: &str) -> Result<(String, Version), Error> {
+        self.get_until(NEVER, key)
+    }
 
     /// Stores `value` if the key's version is `version` now ([`Version::ZERO`]: if it is absent).
     /// Takes effect at most once, however often it is sent.
@@ -23,7 +50,10 @@ pub trait Clerk {
     /// * [`Error::NoKey`]: the key is absent and `version` is not 0; nothing was done.
     /// * [`Error::Version`]: the key has another version; nothing was done.
     /// * [`Error::Maybe`]: done once or not at all; a [`get`](Clerk::get) may tell.
-    fn put(&self, key: &str, value: &str, version: Version) -> Result<(), Error>;
+    /// * [`Error::TooLarge`]: the key or the value is too long; nothing was done.
+    fn put(&self, key: &str, value: &str, version: Version) -> Result<(), Error> {
+        self.put_until(NEVER, key, value, version)
+    }
 }
 
 /// What a clerk tells its caller, given a server's decisive answer to a Put.
@@ -70,5 +100,14 @@ pub fn put_outcome(first_try: bool, answer: Result<(), Error>) -> Result<(), Err
     match answer {
         Err(Error::Version) if !first_try => Err(Error::Maybe),
         answer => answer,
+    }
+}
+
+/// The answer, unless it says that this server cannot decide ([`Error::WrongLeader`]): then the
+/// clerk asks another server.
+pub fn decisive<R>(outcome: Result<R, Error>) -> Option<Result<R, Error>> {
+    match outcome {
+        Err(Error::WrongLeader) => None,
+        outcome => Some(outcome),
     }
 }

@@ -14,11 +14,13 @@ use serde::{Deserialize, Serialize};
 /// | [`Maybe`](Error::Maybe) | clerk | application | done once or not at all |
 /// | [`WrongLeader`](Error::WrongLeader) | server | clerk | ask another server |
 /// | [`WrongGroup`](Error::WrongGroup) | server | clerk | ask for the configuration again |
+/// | [`TooLarge`](Error::TooLarge) | clerk, server | application | certainly not done |
+/// | [`TimedOut`](Error::TimedOut) | clerk | application | done once or not at all, or yet to be |
 ///
-/// The set is closed: it is the course's, and a clerk has to decide about every one of them. That
-/// is why the enum is not `#[non_exhaustive]`.
+/// The first five are the course's. The set is closed: a clerk has to decide about every one of
+/// them. That is why the enum is not `#[non_exhaustive]`.
 ///
-/// `Display` and [`FromStr`] use the course's texts (`ErrNoKey` …).
+/// `Display` and [`FromStr`] use texts of the course's form (`ErrNoKey` …).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub enum Error {
     /// The key is absent. For a Put: absent, and the version asked for is not 0.
@@ -32,15 +34,42 @@ pub enum Error {
     WrongLeader,
     /// This group does not serve the key's shard (now).
     WrongGroup,
+    /// The key or the value is longer than the service accepts ([`MAX_KEY_BYTES`],
+    /// [`MAX_VALUE_BYTES`]). Asking again will not help.
+    TooLarge,
+    /// No server answered before the caller's deadline.
+    TimedOut,
+}
+
+/// The longest key that a service accepts, in bytes of UTF-8.
+pub const MAX_KEY_BYTES: usize = 64 << 10;
+
+/// The longest value that a service accepts, in bytes of UTF-8; also the longest that appending can
+/// make of a value.
+pub const MAX_VALUE_BYTES: usize = 32 << 20;
+
+/// Checks a key, and a value if there is one, against the limits.
+///
+/// # Errors
+/// [`Error::TooLarge`].
+pub fn check_sizes(key: &str, value: &str) -> Result<(), Error> {
+    let fits = key.len() <= MAX_KEY_BYTES && value.len() <= MAX_VALUE_BYTES;
+    fits.then_some(()).ok_or(Error::TooLarge)
 }
 
 impl Error {
     /// All errors, in the order of their declaration.
-    pub const ALL: [Error; 5] =
-        [Error::NoKey, Error::Version, Error::Maybe, Error::WrongLeader, Error::WrongGroup];
+    pub const ALL: [Error; 7] = [
+        Error::NoKey,
+        Error::Version,
+        Error::Maybe,
+        Error::WrongLeader,
+        Error::WrongGroup,
+        Error::TooLarge,
+        Error::TimedOut,
+    ];
 
-    /// The course's text: `ErrNoKey`, `ErrVersion`, `ErrMaybe`, `ErrWrongLeader` or
-    /// `ErrWrongGroup`.
+    /// The course's text, such as `ErrNoKey`, or one of its form.
     pub const fn as_str(self) -> &'static str {
         match self {
             Error::NoKey => "ErrNoKey",
@@ -48,6 +77,8 @@ impl Error {
             Error::Maybe => "ErrMaybe",
             Error::WrongLeader => "ErrWrongLeader",
             Error::WrongGroup => "ErrWrongGroup",
+            Error::TooLarge => "ErrTooLarge",
+            Error::TimedOut => "ErrTimedOut",
         }
     }
 }

@@ -1,4 +1,4 @@
-//! Words and rules of the key/value services.
+//! API types and rules of the key/value services.
 //!
 //! Every service of the labs stores strings under keys and counts, for each key, how often it
 //! was written. That count is the key's [`Version`], and it is what makes a write safe to
@@ -23,13 +23,12 @@
 //! |---|---|
 //! | [`store`] | [`VersionedStore`]: what Get and Put do to the data. Pure; every server applies it |
 //! | [`clerk`] | [`Clerk`]: what an application sees; the rule that makes a refusal a "maybe" |
-//! | `messages` | [`GetArgs`] … [`PutReply`]: what travels between the two |
+//! | `messages` | the RPC methods [`Get`] and [`Put`], and what travels between the two |
 //! | [`append`] | [`append::Clerk`]: the same for the service without versions |
 //! | `version`, `error` | [`Version`], [`Error`] |
 //!
-//! Left out on purpose: the names of the RPC methods (each service has its own) and the model that
-//! the linearizability checker uses. A checker that shared code with what it checks would share
-//! its mistakes.
+//! Left out on purpose: the model that the linearizability checker uses. A checker that shared code
+//! with what it checks would share its mistakes.
 //!
 //! ```
 //! use kvapi::{Error, Version, VersionedStore};
@@ -53,7 +52,7 @@ pub mod store;
 mod version;
 
 pub use clerk::Clerk;
-pub use error::{Error, UnknownError};
-pub use messages::{GetArgs, GetReply, PutArgs, PutReply};
+pub use error::{Error, MAX_KEY_BYTES, MAX_VALUE_BYTES, UnknownError, check_sizes};
+pub use messages::{Get, GetArgs, GetReply, Put, PutArgs, PutReply};
 pub use store::VersionedStore;
 pub use version::Version;

@@ -1,8 +1,9 @@
-//! What travels between a clerk and a server.
+//! The RPC methods, and what travels between a clerk and a server.
 //!
 //! One field for the outcome instead of the course's value, version and error side by side: a
 //! reply that carries both a value and an error cannot be built.
 
+use labrpc::Method;
 use serde::{Deserialize, Serialize};
 
 use crate::{Error, Version};
@@ -38,4 +39,26 @@ pub struct PutReply {
     /// Done; or refused (`NoKey`, `Version`), or a reason to ask elsewhere. Never `Maybe`: only a
     /// clerk knows how often it asked.
     pub outcome: Result<(), Error>,
+}
+
+/// The RPC `KVServer.Get`. Every key/value service with versions answers it.
+#[derive(Debug)]
+pub struct Get;
+
+impl Method for Get {
+    const SERVICE: &'static str = "KVServer";
+    const METHOD: &'static str = "Get";
+    type Args = GetArgs;
+    type Reply = GetReply;
+}
+
+/// The RPC `KVServer.Put`.
+#[derive(Debug)]
+pub struct Put;
+
+impl Method for Put {
+    const SERVICE: &'static str = "KVServer";
+    const METHOD: &'static str = "Put";
+    type Args = PutArgs;
+    type Reply = PutReply;
 }

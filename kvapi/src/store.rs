@@ -15,6 +15,7 @@
 //! equal stores, and equal stores have equal bytes (the map is ordered).
 
 use std::collections::BTreeMap;
+use std::ops::Bound;
 
 use serde::{Deserialize, Serialize};
 
@@ -23,9 +24,37 @@ use crate::{Error, Version};
 /// A map from keys to values that counts the writes of each key. Keys are never removed.
 ///
 /// Memory: keys, their latest values, and nothing for clients or old values.
+///
+/// A store is only restored from bytes if every key in it was written.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "Saved")]
 pub struct VersionedStore {
     entries: BTreeMap<String, Stored>,
+}
+
+/// A [`VersionedStore`] as it was saved, before anybody has looked at it.
+#[derive(Deserialize)]
+struct Saved {
+    entries: BTreeMap<String, Stored>,
+}
+
+impl TryFrom<Saved> for VersionedStore {
+    type Error = &'static str;
+
+    fn try_from(saved: Saved) -> Result<VersionedStore, &'static str> {
+        if saved.entries.values().any(|stored| stored.version == Version::ZERO) {
+            return Err("a store with a key of version 0");
+        }
+        Ok(VersionedStore { entries: saved.entries })
+    }
+}
+
+/// Adds entries of another store, as they are. Keys that are there already are replaced.
+impl Extend<(String, String, Version)> for VersionedStore {
+    fn extend<I: IntoIterator<Item = (String, String, Version)>>(&mut self, entries: I) {
+        let stored = |(key, value, version)| (key, Stored { value, version });
+        self.entries.extend(entries.into_iter().map(stored));
+    }
 }
 
 /// A key's latest value.
@@ -85,8 +114,14 @@ impl VersionedStore {
 
     /// Keys, values and versions in key order.
     pub fn iter(&self) -> impl Iterator<Item = (&str, &str, Version)> {
+        self.iter_after(None)
+    }
+
+    /// The same, of the keys after this one.
+    pub fn iter_after(&self, key: Option<&str>) -> impl Iterator<Item = (&str, &str, Version)> {
+        let after = key.map_or(Bound::Unbounded, Bound::Excluded);
         self.entries
-            .iter()
+            .range::<str, _>((after, Bound::Unbounded))
             .map(|(key, stored)| (key.as_str(), stored.value.as_str(), stored.version))
     }
 }

@@ -18,7 +18,7 @@
 pub mod append;
 mod marks;
 mod replica;
-mod servers;
 pub mod versioned;
 
-pub use replica::{Reads, Replica};
+pub use replica::Replica;
+pub use rsm::Reads;

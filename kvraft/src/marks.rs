@@ -9,6 +9,5 @@ labrt::marks! {
         DuplicateWrite = "repeated write not executed again",
         SessionEnded = "write of an ended session refused",
         WriteUnknown = "clerk cannot say what became of a write, its session has ended",
-        ReadThroughLog = "read without a log entry goes through the log after all",
     }
 }

@@ -19,5 +19,5 @@ mod lock;
 mod server;
 
 pub use clerk::Clerk;
-pub use lock::{Lock, NotHeld};
-pub use server::{Get, KvServer, Put};
+pub use lock::{Lock, NotAcquired, NotHeld};
+pub use server::KvServer;

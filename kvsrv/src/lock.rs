@@ -12,7 +12,9 @@
 
 use std::time::Duration;
 
-use kvapi::{Clerk, Version};
+use kvapi::{Clerk, Error, Version};
+use labrpc::NEVER;
+use labrt::Instant;
 
 /// Shortest and longest pause of a waiter between two looks. Random, so that waiters do not stay in step.
 const PAUSE: std::ops::RangeInclusive<u64> = 5..=20;
@@ -38,6 +40,11 @@ pub struct Lock<C> {
 #[error("this object does not hold the lock: acquire it first")]
 pub struct NotHeld;
 
+/// [`Lock::acquire_until`] when its deadline has passed.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
+#[error("the lock was not acquired in time")]
+pub struct NotAcquired;
+
 impl<C: Clerk> Lock<C> {
     /// A contender for the lock whose state is stored under the key `name`. Nothing else may write that key.
     pub fn new(clerk: C, name: impl Into<String>) -> Lock<C> {
@@ -48,19 +55,34 @@ impl<C: Clerk> Lock<C> {
 
     /// Waits until this object holds the lock.
     pub fn acquire(&self) {
-        loop {
-            match self.state() {
-                (holder, _) if holder == self.holder => return,
-                (holder, version) if holder == FREE => {
-                    match self.clerk.put(&self.name, &self.holder, version) {
-                        Ok(()) => return,
-                        // Mine, somebody else's or still free: the next look tells.
-                        Err(_) => continue,
-                    }
+        self.acquire_until(NEVER).expect("the deadline does not pass");
+    }
+
+    /// Waits until this object holds the lock, or until `deadline`.
+    ///
+    /// # Errors
+    /// [`NotAcquired`] when the deadline has passed. The lock may have been acquired by a request
+    /// that was not answered, or may yet be: [`release`](Lock::release) it before the object is
+    /// dropped.
+    pub fn acquire_until(&self, deadline: Instant) -> Result<(), NotAcquired> {
+        while labrt::now() < deadline {
+            match self.clerk.get_until(deadline, &self.name) {
+                Ok((holder, _)) if holder == self.holder => return Ok(()),
+                Ok((holder, _)) if holder != FREE => {
+                    labrt::sleep(Duration::from_millis(labrt::random_range(PAUSE)));
                 }
-                _ => labrt::sleep(Duration::from_millis(labrt::random_range(PAUSE))),
+                Err(Error::TimedOut) => {}
+                free => {
+                    let version = free.map_or(Version::ZERO, |(_, version)| version);
+                    let put = self.clerk.put_until(deadline, &self.name, &self.holder, version);
+                    if put.is_ok() {
+                        return Ok(());
+                    }
+                    // Mine, somebody else's or still free: the next look shows it.
+                }
             }
         }
+        Err(NotAcquired)
     }
 
     /// Gives the lock up.

@@ -2,30 +2,8 @@
 
 use std::sync::Arc;
 
-use kvapi::{GetArgs, GetReply, PutArgs, PutReply, VersionedStore};
+use kvapi::{Get, GetArgs, GetReply, Put, PutArgs, PutReply, VersionedStore};
 use labrpc::{Method, Service};
-
-/// The RPC `KVServer.Get`. Every key/value service of the labs that speaks of versions answers to it.
-#[derive(Debug)]
-pub struct Get;
-
-impl Method for Get {
-    const SERVICE: &'static str = "KVServer";
-    const METHOD: &'static str = "Get";
-    type Args = GetArgs;
-    type Reply = GetReply;
-}
-
-/// The RPC `KVServer.Put`.
-#[derive(Debug)]
-pub struct Put;
-
-impl Method for Put {
-    const SERVICE: &'static str = "KVServer";
-    const METHOD: &'static str = "Put";
-    type Args = PutArgs;
-    type Reply = PutReply;
-}
 
 /// The server. Clones are handles to the same store.
 #[derive(Clone, Debug)]

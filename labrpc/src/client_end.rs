@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::sync::Arc;
+use std::time::Duration;
 
 use labrt::oneshot;
 
@@ -34,11 +35,14 @@ pub struct Request {
 
 /// The right to answer one request, once.
 #[derive(Debug)]
-pub struct Answer(oneshot::Sender<Result<Vec<u8>, CallError>>);
+pub struct Answer(oneshot::Sender<Outcome>);
+
+/// The encoded reply, or why there is none.
+type Outcome = Result<Vec<u8>, CallError>;
 
 impl Answer {
     /// Ends the call with the encoded reply, or with an error. Never blocks. A caller that is gone is no concern.
-    pub fn give(self, outcome: Result<Vec<u8>, CallError>) {
+    pub fn give(self, outcome: Outcome) {
         let _ = self.0.send(outcome);
     }
 }
@@ -60,15 +64,39 @@ impl ClientEnd {
     /// [`CallError::NoReply`] when nothing came back, which is normal; anything else is a mistake in the program.
     #[track_caller]
     pub fn call<M: Method>(&self, args: &M::Args) -> Result<M::Reply, CallError> {
+        let waiting = self.send::<M>(args)?;
+        // Not a closure: a report of a deadlock is to show the caller's line.
+        let Ok(outcome) = waiting.recv() else { return Err(CallError::NoReply) };
+        decode::<M>(outcome)
+    }
+
+    /// The same for a caller that waits no longer than `patience`. The handler may run all the same.
+    ///
+    /// # Errors
+    /// Those of [`call`](ClientEnd::call); [`CallError::NoReply`] also when the time is over.
+    #[track_caller]
+    pub fn call_within<M: Method>(
+        &self,
+        patience: Duration,
+        args: &M::Args,
+    ) -> Result<M::Reply, CallError> {
+        let waiting = self.send::<M>(args)?;
+        let Ok(outcome) = waiting.recv_timeout(patience) else { return Err(CallError::NoReply) };
+        decode::<M>(outcome)
+    }
+
+    fn send<M: Method>(&self, args: &M::Args) -> Result<oneshot::Receiver<Outcome>, CallError> {
         let args = labgob::encode(args)
             .map_err(|source| CallError::Encode { what: "arguments", source })?;
         let (answer, waiting) = oneshot::channel();
         let request = Request { service: M::SERVICE, method: M::METHOD, args };
         self.transport.send(request, Answer(answer));
-        // Not a closure: a report of a deadlock is to show the caller's line.
-        let Ok(outcome) = waiting.recv() else { return Err(CallError::NoReply) };
-        labgob::decode(&outcome?).map_err(|source| CallError::Decode { what: "reply", source })
+        Ok(waiting)
     }
+}
+
+fn decode<M: Method>(outcome: Outcome) -> Result<M::Reply, CallError> {
+    labgob::decode(&outcome?).map_err(|source| CallError::Decode { what: "reply", source })
 }
 
 impl fmt::Debug for ClientEnd {

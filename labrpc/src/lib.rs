@@ -48,7 +48,8 @@
 //!
 //! # Where things are
 //! `journey` is the life of one call; `fault` decides what befalls it, as a pure function of settings and random numbers; `network`
-//! knows who exists, who may talk to whom, and what was counted; `calls` is the list of calls under way.
+//! knows who exists, who may talk to whom, and what was counted; `calls` is the list of calls under way; `servers` is the
+//! retry loop of a client that may ask several servers.
 //!
 //! # Example
 //! ```
@@ -84,6 +85,7 @@ mod journey;
 mod name;
 mod network;
 mod server;
+pub mod servers;
 mod service;
 
 pub use client_end::{Answer, ClientEnd, Request, Transport};
@@ -92,4 +94,5 @@ pub use fault::LinkFaults;
 pub use name::Name;
 pub use network::Network;
 pub use server::Server;
+pub use servers::{Answered, NEVER, NoServers, Servers, Unanswered};
 pub use service::{Method, Responder, Service};

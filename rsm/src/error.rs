@@ -29,6 +29,15 @@ pub enum SubmitError {
     /// This server was killed. If the request had been accepted, it may still take effect.
     #[error("this server was shut down: ask another one")]
     ShutDown,
+    /// The request has more than [`MAX_REQUEST_BYTES`](crate::MAX_REQUEST_BYTES). Nothing happened;
+    /// asking again will not help.
+    #[error("a request of {bytes} bytes is too large: at most {limit} are accepted")]
+    TooLarge {
+        /// Its encoded length.
+        bytes: usize,
+        /// The most that is accepted.
+        limit: usize,
+    },
     /// The request cannot be encoded; asking again will not help.
     #[error("the request cannot be encoded: {0}")]
     Encode(String),
@@ -38,15 +47,31 @@ pub enum SubmitError {
 #[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum ReadError {
-    /// Raft cannot confirm the read; what to do depends on why.
-    #[error(transparent)]
-    Raft(#[from] raft::ReadError),
-    /// This server did not execute in time what the read must see: ask another one.
-    #[error("what the read must see was not executed in time: ask another server")]
+    /// This server does not lead, or stopped leading before the read was confirmed: ask another
+    /// one.
+    #[error("this server is not the leader: ask another one")]
+    NotLeader,
+    /// This server leads, but has committed nothing in its term, and cannot know yet what the read
+    /// must see (§8): submit the read.
+    #[error("nothing is committed in this term yet: submit the read")]
+    NothingCommitted,
+    /// The read was not confirmed in time, or what it must see was not executed in time: ask
+    /// another server.
+    #[error("the read was not confirmed in time: ask another server")]
     TimedOut,
     /// This server was killed: ask another one.
     #[error("this server was shut down: ask another one")]
     ShutDown,
+}
+
+impl From<raft::ReadError> for ReadError {
+    fn from(error: raft::ReadError) -> ReadError {
+        match error {
+            raft::ReadError::NothingCommitted => ReadError::NothingCommitted,
+            raft::ReadError::TimedOut => ReadError::TimedOut,
+            _ => ReadError::NotLeader,
+        }
+    }
 }
 
 impl From<labgob::Error> for SubmitError {

@@ -10,7 +10,9 @@ labrt::marks! {
         SnapshotWhileWaiting = "snapshot installed while somebody waits",
         ShutDownWhileWaiting = "server shut down while somebody waits",
         LostPatience = "caller stopped waiting",
+        ReadThroughLog = "read without a log entry goes through the log after all",
         ReadWaitsForMachine = "read waits for the machine to catch up",
+        MachinePanicked = "state machine panicked, and its server stopped",
         RestoredAtStart = "machine restored from the disk",
     }
 }

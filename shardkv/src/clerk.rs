@@ -5,7 +5,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use kvapi::clerk::put_outcome;
-use kvapi::{Error, GetArgs, PutArgs, Version};
+use kvapi::{Error, GetArgs, PutArgs, Version, check_sizes};
+use labrt::Instant;
 
 use crate::Connect;
 use crate::config::ShardConfig;
@@ -46,25 +47,27 @@ impl ShardClerk {
     /// Asks the group of the key's shard until one gives an answer that is for the caller.
     fn ask<R>(
         &self,
+        deadline: Instant,
         key: &str,
         mut call: impl FnMut(&GroupClerk) -> Result<Result<R, Error>, Unanswered>,
     ) -> Result<R, Error> {
         let shard = ShardId::of_key(key);
-        loop {
+        while labrt::now() < deadline {
             let (num, group) = self.group_of(shard);
             let answer = group.as_ref().map(|group| call(group));
             match answer {
                 Some(Ok(Err(Error::WrongGroup))) | None => {
-                    if !self.look_up(num) {
+                    if !self.look_up(deadline, num) {
                         labrt::sleep(PAUSE);
                     }
                 }
                 Some(Ok(outcome)) => return outcome,
                 Some(Err(Unanswered)) => {
-                    self.look_up(num);
+                    self.look_up(deadline, num);
                 }
             }
         }
+        Err(Error::TimedOut)
     }
 
     /// The group that has the shard as far as this clerk knows, and in which configuration.
@@ -83,8 +86,8 @@ impl ShardClerk {
     }
 
     /// Looks the configuration up; says whether it is newer than the one that led nowhere.
-    fn look_up(&self, known: Option<ConfigNum>) -> bool {
-        let config = match self.controller.query() {
+    fn look_up(&self, deadline: Instant, known: Option<ConfigNum>) -> bool {
+        let config = match self.controller.query_until(deadline) {
             Ok(config) => config,
             Err(error) => {
                 // Not there yet, or damaged: only waiting can help.
@@ -108,16 +111,25 @@ impl ShardClerk {
 }
 
 impl kvapi::Clerk for ShardClerk {
-    fn get(&self, key: &str) -> Result<(String, Version), Error> {
+    fn get_until(&self, deadline: Instant, key: &str) -> Result<(String, Version), Error> {
+        check_sizes(key, "")?;
         let args = GetArgs { key: key.to_owned() };
-        self.ask(key, |group| group.get(PATIENCE, &args))
+        self.ask(deadline, key, |group| group.get_until(PATIENCE, deadline, &args))
     }
 
-    fn put(&self, key: &str, value: &str, version: Version) -> Result<(), Error> {
+    fn put_until(
+        &self,
+        deadline: Instant,
+        key: &str,
+        value: &str,
+        version: Version,
+    ) -> Result<(), Error> {
+        check_sizes(key, value)?;
         let args = PutArgs { key: key.to_owned(), value: value.to_owned(), version };
         // Outlives the clerks of single groups: what one group has executed moves to the next with the shard.
         let mut first_try = true;
-        let outcome = self.ask(key, |group| group.put(PATIENCE, &args, &mut first_try));
+        let outcome = self
+            .ask(deadline, key, |group| group.put_until(PATIENCE, deadline, &args, &mut first_try));
         put_outcome(first_try, outcome)
     }
 }

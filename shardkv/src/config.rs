@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::str::FromStr;
 
-use serde::{Deserialize, Serialize, Serializer};
+use serde::de::{MapAccess, Visitor};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::rebalance::rebalance;
 use crate::shard::{ConfigNum, Gid, SHARDS, ShardId};
@@ -29,7 +30,11 @@ pub struct ShardConfig {
     #[serde(rename = "Shards")]
     shards: [Gid; SHARDS],
     /// The groups there are, those without shards included.
-    #[serde(rename = "Groups", serialize_with = "in_order_of_text")]
+    #[serde(
+        rename = "Groups",
+        serialize_with = "in_order_of_text",
+        deserialize_with = "without_repetition"
+    )]
     groups: Groups,
 }
 
@@ -53,6 +58,17 @@ pub enum ConfigError {
     /// A group needs somebody to keep its shards.
     #[error("group {0} has no servers: name at least one")]
     NoServers(Gid),
+    /// A server without a name cannot be reached.
+    #[error("group {0} has a server without a name")]
+    EmptyName(Gid),
+    /// One server three times is not three servers: its loss would lose the group.
+    #[error("group {gid} names server {name:?} twice: name each server once")]
+    RepeatedServer {
+        /// The group.
+        gid: Gid,
+        /// The server.
+        name: String,
+    },
     /// The group is there already.
     #[error("group {0} has joined already")]
     Present(Gid),
@@ -69,6 +85,53 @@ pub enum ConfigError {
     },
 }
 
+/// Checks a group that would stand beside `groups`.
+fn check_group(groups: &Groups, gid: Gid, names: &[String]) -> Result<(), ConfigError> {
+    if gid == Gid::NONE {
+        return Err(ConfigError::NotAGroup);
+    }
+    if names.is_empty() {
+        return Err(ConfigError::NoServers(gid));
+    }
+    for (at, name) in names.iter().enumerate() {
+        if name.is_empty() {
+            return Err(ConfigError::EmptyName(gid));
+        }
+        if names[..at].contains(name) {
+            return Err(ConfigError::RepeatedServer { gid, name: name.clone() });
+        }
+        if let Some((gid, _)) = groups.iter().find(|(_, others)| others.contains(name)) {
+            return Err(ConfigError::NameTaken { name: name.clone(), gid: *gid });
+        }
+    }
+    Ok(())
+}
+
+/// Reads the groups of a configuration, each once.
+fn without_repetition<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Groups, D::Error> {
+    struct Once;
+
+    impl<'de> Visitor<'de> for Once {
+        type Value = Groups;
+
+        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            f.write_str("groups by number, with the names of their servers")
+        }
+
+        fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Groups, A::Error> {
+            let mut groups = Groups::new();
+            while let Some((gid, names)) = map.next_entry::<Gid, Vec<String>>()? {
+                if groups.insert(gid, names).is_some() {
+                    return Err(serde::de::Error::custom(format!("group {gid} stands twice")));
+                }
+            }
+            Ok(groups)
+        }
+    }
+
+    deserializer.deserialize_map(Once)
+}
+
 impl ShardConfig {
     /// Number 0: no groups, no shard assigned.
     pub fn new() -> ShardConfig {
@@ -78,6 +141,11 @@ impl ShardConfig {
     /// Its number.
     pub fn num(&self) -> ConfigNum {
         self.num
+    }
+
+    /// The same groups and shards under another number.
+    pub(crate) fn renumbered(&self, num: ConfigNum) -> ShardConfig {
+        ShardConfig { num, ..self.clone() }
     }
 
     /// The group of each shard.
@@ -116,24 +184,28 @@ impl ShardConfig {
         }
         let mut groups = self.groups.clone();
         for (gid, names) in joining {
-            if gid == Gid::NONE {
-                return Err(ConfigError::NotAGroup);
-            }
-            if names.is_empty() {
-                return Err(ConfigError::NoServers(gid));
-            }
             if groups.contains_key(&gid) {
                 return Err(ConfigError::Present(gid));
             }
-            for (other, others) in &groups {
-                if let Some(name) = names.iter().find(|name| others.contains(name)) {
-                    return Err(ConfigError::NameTaken { name: name.clone(), gid: *other });
-                }
-            }
+            check_group(&groups, gid, &names)?;
             groups.insert(gid, names);
         }
         self.groups = groups;
         self.num = self.num.next();
+        Ok(())
+    }
+
+    /// Checks a configuration that was not made by [`join`](ShardConfig::join), such as one that was
+    /// read from a text.
+    ///
+    /// # Errors
+    /// [`ConfigError`]: what is wrong with one of the groups.
+    pub fn check(&self) -> Result<(), ConfigError> {
+        let mut groups = Groups::new();
+        for (gid, names) in &self.groups {
+            check_group(&groups, *gid, names)?;
+            groups.insert(*gid, names.clone());
+        }
         Ok(())
     }
 
@@ -190,13 +262,22 @@ impl fmt::Display for ShardConfig {
 
 /// A text that is no configuration.
 #[derive(Debug, thiserror::Error)]
-#[error("not a shard configuration: {0}")]
-pub struct ParseConfigError(#[from] serde_json::Error);
+#[non_exhaustive]
+pub enum ParseConfigError {
+    /// It is not a configuration's JSON.
+    #[error("not a shard configuration: {0}")]
+    Json(#[from] serde_json::Error),
+    /// It is, and makes no sense.
+    #[error("not a shard configuration: {0}")]
+    Config(#[from] ConfigError),
+}
 
 impl FromStr for ShardConfig {
     type Err = ParseConfigError;
 
     fn from_str(text: &str) -> Result<ShardConfig, ParseConfigError> {
-        Ok(serde_json::from_str(text)?)
+        let config: ShardConfig = serde_json::from_str(text)?;
+        config.check()?;
+        Ok(config)
     }
 }

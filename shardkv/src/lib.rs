@@ -17,17 +17,27 @@
 //! ```text
 //!              record in kvsrv            group 1                group 2
 //!              current n-1                serves (num < n)       absent
-//!   1. Put     current n-1, next n        serves                 absent        from here on the change will be made,
-//!   2. Freeze  n                          frozen at n            absent        by whoever finds the record
-//!   3. Install n                          frozen                 serves (num n)
+//!   1. Put     … next n: asking           serves                 absent        a controller asks both
+//!                                                                              groups: are you there?
+//!   2. Put     … next n: freezing         serves                 absent
+//!      Freeze  n                          frozen at n            absent
+//!   3. Put     … next n: installing       frozen at n            absent        there is no way back
+//!      Copy, Install n, in chunks         frozen                 serves (num n)
 //!   4. Put     current n, garbage         frozen                 serves        clerks find group 2
 //!   5. Delete  n                          absent                 serves
 //!   6. Put     current n                  absent                 serves
 //! ```
-//! Steps 2 and 3 are taken for each shard that moves, 5 likewise. A controller that dies anywhere leaves a record from which the
-//! next one goes on ([`ShardController::init_controller`]): each step may be taken twice, or by two at once. One that was cut off and
-//! comes back late finds its Puts refused for their version and its shard requests for their number (the table in
+//! Freeze, Copy and Install are done for each shard that moves, Delete likewise. A controller that dies
+//! anywhere leaves a record from which the next one goes on ([`ShardController::init_controller`]): each
+//! step may be taken twice, or by two at once. One that was cut off and comes back late finds its Puts
+//! refused for their version and its shard requests for their number (the table in
 //! `group/shard_state.rs`). No lease and no clock is needed.
+//!
+//! Until step 3 a change can be withdrawn ([`ShardController::withdraw`]). A group that was frozen for it
+//! serves again under a number after *n*, so that late requests of the withdrawn change are refused.
+//!
+//! A group serves what was installed, and nothing else: the first group, too, is given its shards when
+//! the first configuration is stored. So a group that lost its disks serves nothing, and may join again.
 //!
 //! Shards that stay where they are are not touched, so their groups serve them all the while.
 //!
@@ -58,7 +68,7 @@ use labrpc::ClientEnd;
 
 pub use clerk::ShardClerk;
 pub use config::{ConfigError, Groups, ParseConfigError, ShardConfig};
-pub use controller::{Change, ControllerError, ShardController};
+pub use controller::{Change, ControllerError, Progress, ShardController};
 pub use shard::{ConfigNum, Gid, SHARDS, ShardId};
 
 /// Gives an end to the server of this name. Configurations speak of servers by name.

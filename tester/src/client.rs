@@ -9,6 +9,7 @@ use labrt::events::{self, Cluster, Member};
 use parking_lot::Mutex;
 
 use crate::fatal;
+use crate::server::ServerName;
 
 /// The ends of one clerk, and the servers it may reach. Clones are handles to the same client.
 ///
@@ -28,9 +29,9 @@ struct Inner {
 
 /// Held for moments only, never across a call to the network, which may wait.
 struct Reach {
-    ends: BTreeMap<String, End>,
+    ends: BTreeMap<ServerName, End>,
     /// The servers that may be reached; `None` for all.
-    allowed: Option<BTreeSet<String>>,
+    allowed: Option<BTreeSet<ServerName>>,
     /// Of all its ends.
     faults: LinkFaults,
     deleted: bool,
@@ -43,8 +44,8 @@ struct End {
 }
 
 impl Reach {
-    fn allows(&self, server: &str) -> bool {
-        self.allowed.as_ref().is_none_or(|allowed| allowed.contains(server))
+    fn allows(&self, server: ServerName) -> bool {
+        self.allowed.as_ref().is_none_or(|allowed| allowed.contains(&server))
     }
 }
 
@@ -52,7 +53,7 @@ impl Client {
     pub(crate) fn new(
         network: Network,
         number: u64,
-        allowed: Option<BTreeSet<String>>,
+        allowed: Option<BTreeSet<ServerName>>,
         faults: LinkFaults,
     ) -> Client {
         let reach = Reach { ends: BTreeMap::new(), allowed, faults, deleted: false };
@@ -78,23 +79,32 @@ impl Client {
     /// # Errors
     /// Those of [`ClientEnd::call`]; [`CallError::NoReply`] also after the client was deleted.
     #[track_caller]
-    pub fn call<M: Method>(&self, server: &str, args: &M::Args) -> Result<M::Reply, CallError> {
+    pub fn call<M: Method>(
+        &self,
+        server: ServerName,
+        args: &M::Args,
+    ) -> Result<M::Reply, CallError> {
         self.end(server)?.call::<M>(args)
     }
 
     /// An end to the server with this name, for clerks that are given ends: the same as [`call`](Client::call) by that name.
-    pub fn end_to(&self, server: &str) -> ClientEnd {
-        ClientEnd::new(Arc::new(EndTo { client: self.clone(), server: server.to_owned() }))
+    pub fn end_to(&self, server: ServerName) -> ClientEnd {
+        ClientEnd::new(Arc::new(EndTo { client: self.clone(), server }))
+    }
+
+    /// Ends to several servers, in their order.
+    pub fn ends_to(&self, servers: &[ServerName]) -> Vec<ClientEnd> {
+        servers.iter().map(|&server| self.end_to(server)).collect()
     }
 
     /// The end to this server, made if there is none yet.
-    fn end(&self, server: &str) -> Result<ClientEnd, CallError> {
+    fn end(&self, server: ServerName) -> Result<ClientEnd, CallError> {
         {
             let reach = self.inner.reach.lock();
             if reach.deleted {
                 return Err(CallError::NoReply);
             }
-            if let Some(end) = reach.ends.get(server) {
+            if let Some(end) = reach.ends.get(&server) {
                 return Ok(end.end.clone());
             }
         }
@@ -107,11 +117,11 @@ impl Client {
             let mut reach = self.inner.reach.lock();
             if reach.deleted {
                 Some(Err(CallError::NoReply))
-            } else if let Some(other) = reach.ends.get(server) {
+            } else if let Some(other) = reach.ends.get(&server) {
                 Some(Ok(other.end.clone())) // another call was faster
             } else {
                 let end = End { name: name.clone(), end: end.clone() };
-                reach.ends.insert(server.to_owned(), end);
+                reach.ends.insert(server, end);
                 None
             }
         };
@@ -148,14 +158,13 @@ impl Client {
     }
 
     /// Lets it reach these servers. Ends to others that are in use already stay as they are.
-    pub fn connect_to<S: AsRef<str>>(&self, servers: &[S]) {
-        let allowed = servers.iter().map(|server| server.as_ref().to_owned()).collect();
-        self.inner.reach.lock().allowed = Some(allowed);
+    pub fn connect_to(&self, servers: &[ServerName]) {
+        self.inner.reach.lock().allowed = Some(servers.iter().copied().collect());
         self.enable(true, |reach, server| reach.allows(server));
     }
 
     /// Cuts the end to this server, if there is one. A later one would be let through.
-    pub fn disconnect(&self, server: &str) {
+    pub fn disconnect(&self, server: ServerName) {
         self.enable(false, |_, other| other == server);
     }
 
@@ -165,10 +174,10 @@ impl Client {
         self.enable(false, |_, _| true);
     }
 
-    fn enable(&self, enabled: bool, which: impl Fn(&Reach, &str) -> bool) {
+    fn enable(&self, enabled: bool, which: impl Fn(&Reach, ServerName) -> bool) {
         let names: Vec<String> = {
             let reach = self.inner.reach.lock();
-            let chosen = reach.ends.iter().filter(|(server, _)| which(&reach, server));
+            let chosen = reach.ends.iter().filter(|(server, _)| which(&reach, **server));
             chosen.map(|(_, end)| end.name.clone()).collect()
         };
         for name in names {
@@ -201,12 +210,12 @@ pub(crate) fn must<T, E: std::fmt::Display>(result: Result<T, E>) -> T {
 /// Forwards to the end that a client has to one server at the time of the call.
 struct EndTo {
     client: Client,
-    server: String,
+    server: ServerName,
 }
 
 impl Transport for EndTo {
     fn send(&self, request: Request, answer: Answer) {
-        if let Ok(end) = self.client.end(&self.server) {
+        if let Ok(end) = self.client.end(self.server) {
             end.forward(request, answer);
         }
     }

@@ -1,6 +1,6 @@
 //! The network, groups and clients of one test, with its clock and its statistics.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
@@ -19,7 +19,7 @@ use crate::fatal;
 use crate::group::Group;
 use crate::invariants;
 use crate::report::{self, Lines};
-use crate::server::{Hosted, ServerSetup, Starter};
+use crate::server::{Hosted, ServerName, ServerSetup, Starter};
 
 /// The group that always exists.
 pub const GROUP_0: u64 = 0;
@@ -283,11 +283,11 @@ impl Cluster {
     }
 
     /// A client that may reach the servers with these names only.
-    pub fn make_client_to<S: AsRef<str>>(&self, servers: &[S]) -> Client {
-        self.new_client(Some(servers.iter().map(|server| server.as_ref().to_owned()).collect()))
+    pub fn make_client_to(&self, servers: &[ServerName]) -> Client {
+        self.new_client(Some(servers.iter().copied().collect()))
     }
 
-    fn new_client(&self, allowed: Option<std::collections::BTreeSet<String>>) -> Client {
+    fn new_client(&self, allowed: Option<BTreeSet<ServerName>>) -> Client {
         let mut books = self.inner.books.lock();
         let number = books.client_numbers;
         books.client_numbers += 1;

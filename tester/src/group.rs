@@ -19,7 +19,7 @@ use crate::annotations::Annotations;
 use crate::client::must;
 use crate::fatal;
 use crate::invariants;
-use crate::server::{Hosted, Incarnation, ServerSetup, Starter};
+use crate::server::{Hosted, Incarnation, ServerName, ServerSetup, Starter};
 
 /// A group of servers. Clones are handles to the same group.
 ///
@@ -102,7 +102,7 @@ impl Group {
         annotations: Arc<Annotations>,
         earlier_lives: u64,
     ) -> Group {
-        let names: Vec<String> = (0..n).map(|i| server_name(gid, i)).collect();
+        let names: Vec<String> = (0..n).map(|i| ServerName::new(gid, i).to_string()).collect();
         let servers = Servers {
             slots: names.iter().map(|name| Incarnation::unborn(name)).collect(),
             connected: vec![false; n],
@@ -132,20 +132,22 @@ impl Group {
         self.inner.names.len()
     }
 
-    /// Name of server `i`: `server-<gid>-<i>`.
-    pub fn server_name(&self, i: usize) -> &str {
+    /// Name of server `i`.
+    #[track_caller]
+    pub fn server_name(&self, i: usize) -> ServerName {
         self.check(i);
-        &self.inner.names[i]
+        ServerName::new(self.gid(), i)
     }
 
     /// Names of all servers, by index.
-    pub fn server_names(&self) -> &[String] {
-        &self.inner.names
+    pub fn server_names(&self) -> Vec<ServerName> {
+        self.server_names_of(&self.all())
     }
 
     /// Names of these servers.
-    pub fn server_names_of(&self, servers: &[usize]) -> Vec<String> {
-        servers.iter().map(|&i| self.server_name(i).to_owned()).collect()
+    #[track_caller]
+    pub fn server_names_of(&self, servers: &[usize]) -> Vec<ServerName> {
+        servers.iter().map(|&i| self.server_name(i)).collect()
     }
 
     #[track_caller]
@@ -191,7 +193,7 @@ impl Group {
             (node, ends, persister)
         };
         events::emit(|| Cluster::Started { node: inner.names[i].clone() });
-        let setup = ServerSetup { ends, gid: inner.gid, me: i, persister };
+        let setup = ServerSetup { peers: ends, group: inner.gid, me: i, persister };
         let hosted = node.enter(|| (inner.starter)(setup));
         let server = Incarnation::rpc_server(&node, &hosted);
         inner.network.add_server(inner.names[i].as_str(), server);
@@ -438,9 +440,4 @@ impl Group {
     pub fn rpc_count(&self, i: usize) -> u64 {
         self.inner.network.count(self.server_name(i)).unwrap_or(0)
     }
-}
-
-/// `server-<gid>-<i>`
-pub fn server_name(gid: u64, i: usize) -> String {
-    format!("server-{gid}-{i}")
 }

@@ -4,7 +4,7 @@
 //!
 //! ```
 //! use labrpc::{Method, Service};
-//! use tester::{Cluster, ClusterOptions, hosted, lab_test};
+//! use tester::{Cluster, ClusterOptions, ServerName, hosted, lab_test};
 //!
 //! enum Echo {}
 //! impl Method for Echo {
@@ -19,10 +19,10 @@
 //! lab_test!(|| {
 //!     let cluster = Cluster::new(ClusterOptions::new(1), |_setup| {
 //!         let service = Service::new("Echo").method::<Echo>(|said: String| said + "!");
-//!         vec![hosted(Some(service), || {})]
+//!         vec![hosted([service], || {})]
 //!     });
 //!     cluster.begin("Test: echo");
-//!     let answer = cluster.make_client().call::<Echo>("server-0-0", &"hello".to_owned());
+//!     let answer = cluster.make_client().call::<Echo>(ServerName::new(0, 0), &"hello".to_owned());
 //!     assert_eq!(answer.unwrap(), "hello!");
 //!     cluster.end();
 //! });
@@ -74,10 +74,10 @@ mod server;
 pub use annotations::{Annotation, Annotations, CHECKER_ROW, FAULT_ROW, Kind, TEST_ROW};
 pub use client::Client;
 pub use cluster::{Cluster, ClusterOptions, GROUP_0};
-pub use group::{Group, server_name};
+pub use group::Group;
 pub use randstring::randstring;
 pub use report::{Figures, Lines, passed_line};
 pub use runner::{
     Backend, Outcome, TIME_LIMIT, TestOptions, Verdict, fatal, inconclusive, lab_test, run, spawn,
 };
-pub use server::{Hosted, ServerSetup, Starter, hosted};
+pub use server::{Hosted, ParseServerNameError, ServerName, ServerSetup, Starter, hosted};

@@ -1,5 +1,7 @@
-//! Servers: what a test hands over when one is started, and one life of one server.
+//! Servers: their names, what a test hands over when one is started, and one life of one server.
 
+use std::fmt;
+use std::str::FromStr;
 use std::sync::Arc;
 
 use labrpc::{ClientEnd, Network, Server, Service};
@@ -8,13 +10,67 @@ use parking_lot::Mutex;
 
 use crate::client::must;
 
+/// Names one server of a cluster. As text, `server-<group>-<index>`, which is the course's form.
+///
+/// ```
+/// use tester::ServerName;
+///
+/// let name: ServerName = "server-7-2".parse()?;
+/// assert_eq!(name, ServerName::new(7, 2));
+/// assert_eq!(name.to_string(), "server-7-2");
+/// # Ok::<(), tester::ParseServerNameError>(())
+/// ```
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub struct ServerName {
+    /// Number of its group.
+    pub group: u64,
+    /// Its index in the group, from 0.
+    pub index: usize,
+}
+
+impl ServerName {
+    /// The name of the server with this index in this group. The server need not exist.
+    pub const fn new(group: u64, index: usize) -> ServerName {
+        ServerName { group, index }
+    }
+}
+
+impl fmt::Display for ServerName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "server-{}-{}", self.group, self.index)
+    }
+}
+
+impl From<ServerName> for labrpc::Name {
+    fn from(name: ServerName) -> labrpc::Name {
+        name.to_string().into()
+    }
+}
+
+/// A text that is not a [`ServerName`].
+#[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
+#[error("{0:?} is not the name of a server: expected server-<group>-<index>")]
+pub struct ParseServerNameError(String);
+
+impl FromStr for ServerName {
+    type Err = ParseServerNameError;
+
+    fn from_str(text: &str) -> Result<ServerName, ParseServerNameError> {
+        let parts = text.strip_prefix("server-").and_then(|rest| rest.split_once('-'));
+        let name = parts.and_then(|(group, index)| {
+            Some(ServerName::new(group.parse().ok()?, index.parse().ok()?))
+        });
+        name.ok_or_else(|| ParseServerNameError(text.to_owned()))
+    }
+}
+
 /// What a new server is given.
 #[non_exhaustive]
 pub struct ServerSetup {
     /// Ends to the servers of the group, its own included, by index. Fresh for every start.
-    pub ends: Vec<ClientEnd>,
+    pub peers: Vec<ClientEnd>,
     /// Number of the group.
-    pub gid: u64,
+    pub group: u64,
     /// Index in the group.
     pub me: usize,
     /// Its disk: what the last life had saved, as a copy, so that a late writer of that life cannot touch it.
@@ -23,8 +79,8 @@ pub struct ServerSetup {
 
 /// A part of a server: something that answers RPCs, or must be told to stop, or both.
 pub trait Hosted: Send + Sync {
-    /// The RPC service it offers. Asked for once, after the starter has returned.
-    fn service(&self) -> Option<Service>;
+    /// The RPC services it offers. Asked for once, after the starter has returned.
+    fn services(&self) -> Vec<Service>;
 
     /// Stops it. Must return soon and silence it for good: it may be connected again later.
     fn kill(&self);
@@ -36,24 +92,24 @@ pub trait Hosted: Send + Sync {
 /// use labrt::Node;
 /// # struct Raft; impl Raft { fn kill(&self) {} fn service(&self) -> labrpc::Service { labrpc::Service::new("Raft") } }
 /// # let raft = std::sync::Arc::new(Raft);
-/// let service = raft.service();
-/// let hosted = tester::hosted(Some(service), move || raft.kill());
+/// let services = [raft.service()];
+/// let hosted = tester::hosted(services, move || raft.kill());
 /// ```
 pub fn hosted(
-    service: Option<Service>,
+    services: impl IntoIterator<Item = Service>,
     kill: impl Fn() + Send + Sync + 'static,
 ) -> Box<dyn Hosted> {
-    Box::new(Parts { service: Mutex::new(service), kill })
+    Box::new(Parts { services: Mutex::new(services.into_iter().collect()), kill })
 }
 
 struct Parts<K> {
-    service: Mutex<Option<Service>>,
+    services: Mutex<Vec<Service>>,
     kill: K,
 }
 
 impl<K: Fn() + Send + Sync> Hosted for Parts<K> {
-    fn service(&self) -> Option<Service> {
-        self.service.lock().take()
+    fn services(&self) -> Vec<Service> {
+        std::mem::take(&mut self.services.lock())
     }
 
     fn kill(&self) {
@@ -109,7 +165,7 @@ impl Incarnation {
     /// The server that answers RPCs for these services, on the node of this life.
     pub(crate) fn rpc_server(node: &Node, hosted: &[Box<dyn Hosted>]) -> Server {
         node.enter(|| {
-            let services = hosted.iter().filter_map(|hosted| hosted.service());
+            let services = hosted.iter().flat_map(|hosted| hosted.services());
             services.fold(Server::new(), Server::add)
         })
     }

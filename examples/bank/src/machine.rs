@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use rsm::{RestoreError, StateMachine};
+use rsm::StateMachine;
 use serde::{Deserialize, Serialize};
 
 /// What a customer asks for.
@@ -89,14 +89,5 @@ impl StateMachine for Bank {
         let reply = self.carry_out(op);
         self.answered.insert(client, (number, reply));
         reply
-    }
-
-    fn snapshot(&self) -> Vec<u8> {
-        labgob::encode(self).expect("maps can be encoded")
-    }
-
-    fn restore(&mut self, snapshot: &[u8]) -> Result<(), RestoreError> {
-        *self = labgob::decode(snapshot)?;
-        Ok(())
     }
 }

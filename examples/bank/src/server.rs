@@ -40,11 +40,11 @@ impl BankServer {
         Ok(BankServer { rsm: Rsm::start(options, Bank::default())? })
     }
 
-    /// The services to register under the server's name: its own, and Raft's.
+    /// The services to register under the server's name.
     pub fn services(&self) -> [Service; 2] {
         let rsm = self.rsm.clone();
         let ask = move |request| rsm.submit(request).map_or(Answer::NotMe, Answer::Done);
-        [Service::new(Ask::SERVICE).method::<Ask>(ask), self.rsm.raft().service()]
+        self.rsm.services(Service::new(Ask::SERVICE).method::<Ask>(ask))
     }
 
     /// Stops it and its Raft.

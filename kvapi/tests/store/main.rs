@@ -89,7 +89,9 @@ fn only_a_repeated_puts_version_error_becomes_maybe() {
 #[test]
 fn errors_have_the_courses_texts() {
     let texts = ["ErrNoKey", "ErrVersion", "ErrMaybe", "ErrWrongLeader", "ErrWrongGroup"];
-    assert_eq!(Error::ALL.map(|error| error.to_string()), texts);
+    let ours = ["ErrTooLarge", "ErrTimedOut"];
+    let all: Vec<&str> = texts.into_iter().chain(ours).collect();
+    assert_eq!(Error::ALL.map(|error| error.to_string()).to_vec(), all);
     for error in Error::ALL {
         assert_eq!(error.to_string().parse(), Ok(error));
     }
@@ -100,12 +102,14 @@ fn errors_have_the_courses_texts() {
 
 #[test]
 fn a_clerk_can_be_a_trait_object() {
+    use labrt::Instant;
+
     struct Nothing;
     impl Clerk for Nothing {
-        fn get(&self, _key: &str) -> Result<(String, Version), Error> {
+        fn get_until(&self, _: Instant, _key: &str) -> Result<(String, Version), Error> {
             Err(Error::NoKey)
         }
-        fn put(&self, _key: &str, _value: &str, _version: Version) -> Result<(), Error> {
+        fn put_until(&self, _: Instant, _: &str, _: &str, _: Version) -> Result<(), Error> {
             Err(Error::NoKey)
         }
     }

@@ -1,96 +1,83 @@
 //! The client's side: find the leader, ask again, number the writes.
 
-use std::time::Duration;
+use kvapi::clerk::decisive;
+use kvapi::{Error, check_sizes};
+use labrpc::{ClientEnd, NoServers, Servers, Unanswered};
+use labrt::Instant;
+use rsm::sessions::Client;
 
-use kvapi::Error;
-use labrpc::ClientEnd;
-
-use super::messages::{Change, GetArgs, PutAppendArgs, PutAppendError, TimeArgs};
+use super::messages::{Change, GetArgs, PutAppendArgs, PutAppendError, PutAppendReply, TimeArgs};
 use super::server::{Get, PutAppend, Time};
-use super::sessions::{SessionId, Stamp, Write};
 use crate::marks::Mark;
-use crate::servers::{ClerkError, Servers};
 
-/// Talks to the servers of one group. Calls block until they have an answer. Several tasks may use one clerk; their writes are made
-/// one after the other.
+/// Talks to the servers of one group. Calls block until they have an answer. Several tasks may use
+/// one clerk; their writes are made one after the other.
 #[derive(Debug)]
 pub struct Clerk {
     servers: Servers,
     /// Held while a write is under way.
-    session: labrt::Mutex<Session>,
+    session: labrt::Mutex<Client>,
 }
-
-#[derive(Debug)]
-struct Session {
-    /// The name of the last write.
-    last: Write,
-    /// When the service was last heard to know the session.
-    known: Option<labrt::Instant>,
-}
-
-/// A session that was silent for longer is taken up again, which costs a round trip. A guess at how long a window of writes takes at
-/// least: guessed too long, writes come back with an unknown fate.
-const PAUSE: Duration = Duration::from_millis(100);
 
 impl Clerk {
     /// A clerk for the group of these servers, in any order.
     ///
     /// # Errors
-    /// [`ClerkError::NoServers`] when the list is empty.
-    pub fn new(servers: Vec<ClientEnd>) -> Result<Clerk, ClerkError> {
-        let session = SessionId::new(labrt::random_u64());
-        let last = Write { session, opened: Stamp::ZERO, number: 0 };
-        let session = labrt::Mutex::new(Session { last, known: None });
+    /// [`NoServers`] when the list is empty.
+    pub fn new(servers: Vec<ClientEnd>) -> Result<Clerk, NoServers> {
+        let session = labrt::Mutex::new(Client::new());
         Ok(Clerk { servers: Servers::new(servers)?, session })
     }
 
-    fn write(&self, key: &str, change: Change) -> Result<(), Error> {
+    fn write(&self, deadline: Instant, key: &str, change: Change) -> Result<(), Error> {
         let mut session = self.session.lock();
-        if session.known.is_none_or(|known| known.elapsed() > PAUSE) {
-            session.last.opened = self.time();
+        if session.is_stale() {
+            let now = self.servers.ask_until::<Time, _>(deadline, &TimeArgs {}, |reply| {
+                reply.outcome.ok() // `None` from a server that does not lead
+            });
+            session.open(now.map_err(|Unanswered| Error::TimedOut)?.answer);
         }
-        session.last.number += 1;
-        let args = PutAppendArgs { write: session.last, key: key.to_owned(), change };
-        let answered = self.servers.ask(|server| {
-            Ok(match server.call::<PutAppend>(&args)?.outcome {
-                Ok(()) => Some(Ok(())),
-                // Another copy may have been executed while the session lived, be it one that the network made.
-                Err(PutAppendError::SessionEnded { .. }) => {
-                    Mark::WriteUnknown.reach();
-                    Some(Err(Error::Maybe))
-                }
-                Err(_) => None,
-            })
-        });
-        session.known = answered.answer.is_ok().then(labrt::now);
-        answered.answer
-    }
-
-    fn time(&self) -> Stamp {
-        let answered =
-            self.servers.ask(|server| Ok(server.call::<Time>(&TimeArgs {})?.outcome.ok()));
-        answered.answer
+        let write = session.next_request();
+        let args = PutAppendArgs { write, key: key.to_owned(), change };
+        let decide = |reply: PutAppendReply| match reply.outcome {
+            Ok(()) => Some(Ok(())),
+            // Another copy may have been executed while the session lived, be it one that the
+            // network made.
+            Err(PutAppendError::SessionEnded { .. }) => {
+                Mark::WriteUnknown.reach();
+                Some(Err(Error::Maybe))
+            }
+            Err(PutAppendError::TooLarge) => Some(Err(Error::TooLarge)),
+            Err(_) => None,
+        };
+        let answered = self.servers.ask_until::<PutAppend, _>(deadline, &args, decide);
+        let outcome = answered.map_err(|Unanswered| Error::TimedOut);
+        let outcome = outcome.and_then(|answered| answered.answer);
+        session.answered(matches!(outcome, Ok(()) | Err(Error::TooLarge)));
+        outcome
     }
 }
 
 impl kvapi::append::Clerk for Clerk {
-    fn get(&self, key: &str) -> String {
+    fn get_until(&self, deadline: Instant, key: &str) -> Result<String, Error> {
+        check_sizes(key, "")?;
         let args = GetArgs { key: key.to_owned() };
-        let answered = self.servers.ask(|server| {
-            Ok(match server.call::<Get>(&args)?.outcome {
-                Ok(value) => Some(value),
-                Err(Error::NoKey) => Some(String::new()),
-                Err(_) => None,
+        let found = self.servers.ask_until::<Get, _>(deadline, &args, |reply| {
+            decisive(match reply.outcome {
+                Err(Error::NoKey) => Ok(String::new()),
+                outcome => outcome,
             })
         });
-        answered.answer
+        found.map_err(|Unanswered| Error::TimedOut)?.answer
     }
 
-    fn put(&self, key: &str, value: &str) -> Result<(), Error> {
-        self.write(key, Change::Put(value.to_owned()))
+    fn put_until(&self, deadline: Instant, key: &str, value: &str) -> Result<(), Error> {
+        check_sizes(key, value)?;
+        self.write(deadline, key, Change::Put(value.to_owned()))
     }
 
-    fn append(&self, key: &str, value: &str) -> Result<(), Error> {
-        self.write(key, Change::Append(value.to_owned()))
+    fn append_until(&self, deadline: Instant, key: &str, value: &str) -> Result<(), Error> {
+        check_sizes(key, value)?;
+        self.write(deadline, key, Change::Append(value.to_owned()))
     }
 }

@@ -3,33 +3,16 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use rsm::{RestoreError, StateMachine};
-use serde::{Deserialize, Serialize};
+use kvapi::MAX_VALUE_BYTES;
+use rsm::sessions::Admission;
+use rsm::{Query, RestoreError, Snapshot};
 
-use super::messages::{Change, PutAppendArgs, PutAppendError};
-use super::sessions::{Admission, Sessions};
+use super::messages::{Change, GetArgs, PutAppendArgs, PutAppendError};
 use crate::marks::Mark;
 
-/// What goes through the log.
-#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
-pub enum Request {
-    /// Read a key.
-    Get {
-        /// The key.
-        key: String,
-    },
-    /// Change a key's value, once.
-    Write(PutAppendArgs),
-}
-
-/// What comes of it.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub enum Reply {
-    /// Of a Get: the value, if the key has one.
-    Value(Option<Arc<String>>),
-    /// Of a write.
-    Write(Result<(), PutAppendError>),
-}
+/// The sessions of the service. Of the last write of each, they keep whether its value fitted
+/// ([`MAX_VALUE_BYTES`]).
+pub type Sessions = rsm::sessions::Sessions<bool>;
 
 /// The machine that every server runs.
 #[derive(Debug, Default)]
@@ -57,16 +40,34 @@ impl Machine {
 
     fn write(&mut self, args: PutAppendArgs) -> Result<(), PutAppendError> {
         let PutAppendArgs { write, key, change } = args;
+        let done = |fits: bool| fits.then_some(()).ok_or(PutAppendError::TooLarge);
         match self.sessions.admit(write) {
             Admission::Execute => {}
-            Admission::Duplicate => {
+            Admission::Duplicate(fitted) => {
                 Mark::DuplicateWrite.reach();
-                return Ok(());
+                // Nobody waits for the reply to a write before the last one.
+                return done(fitted.unwrap_or(true));
             }
             Admission::Ended { now } => {
                 Mark::SessionEnded.reach();
                 return Err(PutAppendError::SessionEnded { now });
             }
+        }
+        let fits = self.change(key, change);
+        self.sessions.executed(write.session, fits);
+        done(fits)
+    }
+
+    /// Returns whether the new value fits. If it does not, nothing is changed.
+    fn change(&mut self, key: String, change: Change) -> bool {
+        let (before, more) = match &change {
+            Change::Put(value) => (0, value.len()),
+            Change::Append(end) => {
+                (self.values.get(&key).map_or(0, |value| value.len()), end.len())
+            }
+        };
+        if before + more > MAX_VALUE_BYTES {
+            return false;
         }
         match change {
             Change::Put(value) => {
@@ -77,21 +78,43 @@ impl Machine {
                 Arc::make_mut(self.values.entry(key).or_default()).push_str(&end)
             }
         }
-        Ok(())
+        true
     }
 }
 
-impl StateMachine for Machine {
-    type Request = Request;
-    type Reply = Reply;
-
-    fn do_op(&mut self, request: Request) -> Reply {
-        match request {
-            Request::Get { key } => Reply::Value(self.get(&key)),
-            Request::Write(args) => Reply::Write(self.write(args)),
-        }
+rsm::requests! {
+    /// What goes through the log.
+    pub enum Request for Machine => Reply {
+        /// Reads a key. The reply is the value, if the key has one.
+        Get(GetArgs),
+        /// Changes a key's value, once.
+        Write(PutAppendArgs),
     }
+}
 
+impl rsm::Request<Machine> for GetArgs {
+    type Reply = Option<Arc<String>>;
+
+    fn execute(self, machine: &mut Machine) -> Self::Reply {
+        self.look(machine)
+    }
+}
+
+impl Query<Machine> for GetArgs {
+    fn look(&self, machine: &Machine) -> Self::Reply {
+        machine.get(&self.key)
+    }
+}
+
+impl rsm::Request<Machine> for PutAppendArgs {
+    type Reply = Result<(), PutAppendError>;
+
+    fn execute(self, machine: &mut Machine) -> Self::Reply {
+        machine.write(self)
+    }
+}
+
+impl Snapshot for Machine {
     fn snapshot(&self) -> Vec<u8> {
         let text: usize = self.values.iter().map(|(key, value)| key.len() + value.len() + 16).sum();
         let mut snapshot = Vec::with_capacity(1024 + text + 24 * self.sessions.len());

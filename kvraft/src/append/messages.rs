@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::sessions::{Stamp, Write};
+use rsm::sessions::{RequestId, Stamp};
 
 /// Asks for a key's value.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
@@ -31,7 +31,7 @@ pub enum Change {
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct PutAppendArgs {
     /// Which of the client's writes this is: a repetition has the same.
-    pub write: Write,
+    pub write: RequestId,
     /// The key.
     pub key: String,
     /// What to do.
@@ -63,6 +63,9 @@ pub enum PutAppendError {
     /// This server does not lead its group, or lost the lead, or did not reach a majority in time: ask another one.
     #[error("ErrWrongLeader")]
     WrongLeader,
+    /// The key's value would be longer than [`kvapi::MAX_VALUE_BYTES`]: nothing was done.
+    #[error("ErrTooLarge")]
+    TooLarge,
     /// The service knows no such session any more: this copy was not executed, and whether another one was cannot be told.
     #[error("the session has ended")]
     SessionEnded {

@@ -15,7 +15,7 @@
 //! ```
 //! The decision is made where the entry is applied, so it is the same on all servers, in whatever terms the copies got into the
 //! log; and the sessions are part of every snapshot. One number a client is enough, because the next write says that the answer to the
-//! one before has arrived. [`sessions`](Sessions) tells when a client's number may be forgotten, and why a late copy is refused then.
+//! one before has arrived. [`rsm::sessions`] says when a client's number may be forgotten, and why a late copy is refused then.
 //!
 //! A Get changes nothing and may be executed as often as it likes. By default it travels through the log like a write, so that
 //! a server that has lost touch with the majority cannot answer it from old data; [`Reads::ReadIndex`](crate::Reads::ReadIndex) spares it the way.
@@ -27,13 +27,12 @@ mod clerk;
 mod machine;
 mod messages;
 mod server;
-mod sessions;
 
-pub use crate::servers::ClerkError;
 pub use clerk::Clerk;
-pub use machine::{Machine, Reply, Request};
+pub use labrpc::NoServers;
+pub use machine::{Machine, Reply, Request, Sessions};
 pub use messages::{
     Change, GetArgs, GetReply, PutAppendArgs, PutAppendError, PutAppendReply, TimeArgs, TimeReply,
 };
+pub use rsm::sessions::{RequestId, SESSION_WINDOW, SessionId, Stamp};
 pub use server::{Get, KvServer, Options, PutAppend, Time};
-pub use sessions::{Admission, SESSION_WINDOW, SessionId, Sessions, Stamp, Write};

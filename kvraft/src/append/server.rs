@@ -6,13 +6,13 @@ use kvapi::Error;
 use labrpc::{Method, Service};
 use rsm::SubmitError;
 
-use super::machine::{Machine, Reply, Request};
+use super::machine::{Machine, Sessions};
 use super::messages::{
     GetArgs, GetReply, PutAppendArgs, PutAppendError, PutAppendReply, TimeArgs, TimeReply,
 };
-use super::sessions::{SESSION_WINDOW, Sessions};
 use crate::marks::Mark;
-use crate::replica::{PATIENCE, Replica};
+use crate::replica::Replica;
+use rsm::sessions::SESSION_WINDOW;
 
 macro_rules! methods {
     ($($(#[$doc:meta])* $name:ident: $args:ty => $reply:ty;)+) => {$(
@@ -65,29 +65,28 @@ impl Replica<Machine> {
     pub fn start(options: Options) -> Result<KvServer, rsm::Error> {
         Mark::declare();
         let Options { replica, session_window } = options;
-        Replica::launch(replica, Machine::new(Sessions::new(session_window)), Some(PATIENCE))
+        Replica::launch(replica, Machine::new(Sessions::new(session_window)))
     }
 
-    /// The service to register under the server's name. Raft's own ([`raft::Raft::service`]) must be registered too.
-    pub fn service(&self) -> Service {
-        let (on_write, on_time) = (self.clone(), self.clone());
-        let service = Service::new(Get::SERVICE)
-            .method::<PutAppend>(move |args| on_write.write(args))
-            .method::<Time>(move |TimeArgs {}| on_time.time());
-        self.with_read::<Get>(
-            service,
-            |GetArgs { key }| Request::Get { key },
-            |machine, GetArgs { key }| Reply::Value(machine.get(key)),
-            get_reply,
-        )
-    }
-
-    fn write(&self, args: PutAppendArgs) -> PutAppendReply {
-        let outcome = match self.submit(Request::Write(args)) {
-            Ok(Reply::Write(outcome)) => outcome,
-            Ok(Reply::Value(_)) | Err(_) => Err(PutAppendError::WrongLeader),
-        };
-        PutAppendReply { outcome }
+    /// The services to register under the server's name.
+    pub fn services(&self) -> [Service; 2] {
+        let on_time = self.clone();
+        let service = Service::new(Get::SERVICE).method::<Time>(move |TimeArgs {}| on_time.time());
+        let rsm = self.rsm();
+        let service = rsm.serve::<PutAppend>(service, |done| PutAppendReply {
+            outcome: match done {
+                Ok(outcome) => outcome,
+                Err(SubmitError::TooLarge { .. }) => Err(PutAppendError::TooLarge),
+                Err(_) => Err(PutAppendError::WrongLeader),
+            },
+        });
+        let service = rsm.serve_read::<Get>(self.reads(), service, |found| GetReply {
+            outcome: match found {
+                Ok(value) => value.map(Arc::unwrap_or_clone).ok_or(Error::NoKey),
+                Err(_) => Err(Error::WrongLeader),
+            },
+        });
+        rsm.services(service)
     }
 
     /// From its own state: a time that is past only ends a session the sooner.
@@ -99,12 +98,4 @@ impl Replica<Machine> {
         };
         TimeReply { outcome }
     }
-}
-
-fn get_reply(outcome: Result<Reply, SubmitError>) -> GetReply {
-    let outcome = match outcome {
-        Ok(Reply::Value(value)) => value.map(Arc::unwrap_or_clone).ok_or(Error::NoKey),
-        Ok(Reply::Write(_)) | Err(_) => Err(Error::WrongLeader),
-    };
-    GetReply { outcome }
 }

@@ -1,70 +1,43 @@
 //! The replicated state: a versioned store behind the interface of `rsm`.
 
-use kvapi::{Error, Version, VersionedStore};
-use rsm::{RestoreError, StateMachine};
+use kvapi::{Error, GetArgs, PutArgs, Version, VersionedStore};
+use rsm::Query;
 use serde::{Deserialize, Serialize};
 
-/// What goes through the log.
-#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
-pub enum Request {
-    /// Read a key.
-    Get {
-        /// The key.
-        key: String,
-    },
-    /// Store a value if the key has this version.
-    Put {
-        /// The key.
-        key: String,
-        /// The new value.
-        value: String,
-        /// The version the key must have.
-        version: Version,
-    },
-}
-
-/// What comes of it.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub enum Reply {
-    /// Of a Get.
-    Get(Result<(String, Version), Error>),
-    /// Of a Put.
-    Put(Result<(), Error>),
-}
-
 /// The machine that every server runs.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Serialize, Deserialize)]
 pub struct Machine {
     store: VersionedStore,
 }
 
-impl Machine {
-    /// A key's value and version.
-    ///
-    /// # Errors
-    /// [`Error::NoKey`] if it is absent.
-    pub fn get(&self, key: &str) -> Result<(String, Version), Error> {
-        self.store.get(key)
+rsm::requests! {
+    /// What goes through the log.
+    pub enum Request for Machine => Reply {
+        /// Reads a key.
+        Get(GetArgs),
+        /// Stores a value if the key has the version that is named.
+        Put(PutArgs),
     }
 }
 
-impl StateMachine for Machine {
-    type Request = Request;
-    type Reply = Reply;
+impl rsm::Request<Machine> for GetArgs {
+    type Reply = Result<(String, Version), Error>;
 
-    fn do_op(&mut self, request: Request) -> Reply {
-        match request {
-            Request::Get { key } => Reply::Get(self.get(&key)),
-            Request::Put { key, value, version } => Reply::Put(self.store.put(key, value, version)),
-        }
+    fn execute(self, machine: &mut Machine) -> Self::Reply {
+        self.look(machine)
     }
+}
 
-    fn snapshot(&self) -> Vec<u8> {
-        labgob::encode(&self.store).expect("a map of strings can be encoded")
+impl Query<Machine> for GetArgs {
+    fn look(&self, machine: &Machine) -> Self::Reply {
+        machine.store.get(&self.key)
     }
+}
 
-    fn restore(&mut self, snapshot: &[u8]) -> Result<(), RestoreError> {
-        self.store = labgob::decode(snapshot)?;
-        Ok(())
+impl rsm::Request<Machine> for PutArgs {
+    type Reply = Result<(), Error>;
+
+    fn execute(self, machine: &mut Machine) -> Self::Reply {
+        machine.store.put(self.key, self.value, self.version)
     }
 }

@@ -9,7 +9,8 @@ mod clerk;
 mod machine;
 mod server;
 
-pub use crate::servers::ClerkError;
 pub use clerk::Clerk;
+pub use kvapi::{Get, Put};
+pub use labrpc::NoServers;
 pub use machine::{Machine, Reply, Request};
-pub use server::{Get, KvServer, Options, Put};
+pub use server::{KvServer, Options};

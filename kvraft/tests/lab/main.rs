@@ -3,12 +3,7 @@
 //! Most are one scenario with other parameters ([`tester::kv::GenericTest`]): clients compete for keys while the network loses
 //! messages, partitions come and go, and servers restart. Every history is judged for linearizability, to a verdict.
 
-mod append_bounded_3b;
-mod append_generic_3a;
-mod append_harness;
-mod append_reads;
-mod append_regressions;
-mod append_sessions;
+mod append;
 mod basic_4b;
 mod harness;
 mod nemesis;

@@ -6,13 +6,13 @@ use std::time::Duration;
 
 use kvapi::{Error, Version};
 use kvraft::Reads;
+use rsm::StateMachine;
 use tester::kv::append::element;
 use tester::kv::{GenericTest, make_keys};
 use tester::nemesis::{self, LIVENESS, Limits, Nemesis, Schedule};
 use tester::{Cluster, lab_test};
 
-use crate::append_harness::Servers;
-use crate::harness::{MAX_RAFT_STATE, Rafts, set_up_with_rafts};
+use crate::harness::{MAX_RAFT_STATE, Running, Servers, set_up};
 
 /// Few, so that clients meet.
 const KEYS: usize = 3;
@@ -47,13 +47,13 @@ fn nemesis_read_index_kv3b() {
     lab_test!(|| append(Reads::ReadIndex));
 }
 
-fn leader_of(
+fn leader_of<M: StateMachine>(
     cluster: &Cluster,
-    rafts: &Rafts,
+    running: &Running<M>,
 ) -> impl Fn() -> Option<usize> + Send + Sync + 'static {
-    let (group, rafts) = (cluster.group(0), Arc::clone(rafts));
+    let (group, running) = (cluster.group(0), running.clone());
     move || {
-        let rafts = rafts.lock().clone();
+        let rafts = running.rafts();
         rafts.iter().find(|(i, raft)| group.is_running(**i) && raft.state().1).map(|(&i, _)| i)
     }
 }
@@ -62,7 +62,11 @@ fn leader_of(
 ///
 /// A leader commits what earlier leaders have left behind only together with an entry of its own term (§5.4.2). So clients must go on
 /// while the servers come to agree: `serve` is called until they do.
-fn liveness(rafts: &Rafts, clients: &[labrt::JoinHandle<()>], serve: impl Fn() + Send + 'static) {
+fn liveness<M: StateMachine>(
+    running: &Running<M>,
+    clients: &[labrt::JoinHandle<()>],
+    serve: impl Fn() + Send + 'static,
+) {
     let healed = labrt::now();
     let left = || LIVENESS.saturating_sub(healed.elapsed());
     nemesis::within(left(), "a client is still waiting for an answer", || {
@@ -81,7 +85,7 @@ fn liveness(rafts: &Rafts, clients: &[labrt::JoinHandle<()>], serve: impl Fn() +
     nemesis::within(left(), "a new clerk is still waiting for an answer", || {
         served.load(Ordering::SeqCst)
     });
-    let rafts = rafts.lock().clone();
+    let rafts = running.rafts();
     nemesis::within(left(), "the servers have not come to agree", || {
         let mut ends = rafts.values().map(|raft| raft.inspect(|node| (node.commit(), node.last())));
         let first = ends.next();
@@ -98,20 +102,15 @@ fn versioned() {
         max_raft_state: Some(MAX_RAFT_STATE),
         ..GenericTest::new("nemesis")
     };
-    let (h, rafts) = set_up_with_rafts(&test);
-    let nemesis = Nemesis::start(h.cluster(), &schedule, leader_of(h.cluster(), &rafts));
-    let client = |me| {
-        let (h, schedule) = (h.clone(), schedule.clone());
-        tester::spawn(move || {
-            let clerk = h.make_clerk();
-            versioned_client(&h, &clerk, &schedule, me);
-            h.delete_clerk(&clerk);
-        })
-    };
-    let clients: Vec<_> = (0..schedule.clients).map(client).collect();
+    let (h, running) = set_up(&test);
+    let nemesis = Nemesis::start(h.cluster(), &schedule, leader_of(h.cluster(), &running));
+    let (theirs, plan) = (h.clone(), schedule.clone());
+    let clients = h.spawn_clients(schedule.clients, move |me, clerk| {
+        versioned_client(&theirs, clerk, &plan, me);
+    });
     nemesis.finish();
     let last = h.clone();
-    liveness(&rafts, &clients, move || {
+    liveness(&running, &clients, move || {
         let clerk = last.make_clerk();
         for key in make_keys(KEYS) {
             let version = last.get(&clerk, &key).map_or(Version::ZERO, |(_, version)| version);
@@ -158,7 +157,7 @@ fn append(reads: Reads) {
         Servers { max_raft_state: Some(MAX_RAFT_STATE), reads, ..Servers::new(schedule.servers) };
     let (h, running) = servers.set_up();
     h.cluster().begin("Test: nemesis (3B)");
-    let nemesis = Nemesis::start(h.cluster(), &schedule, leader_of(h.cluster(), &running.rafts));
+    let nemesis = Nemesis::start(h.cluster(), &schedule, leader_of(h.cluster(), &running));
     let (theirs, plan) = (h.clone(), schedule.clone());
     let clients = h.spawn_clients(schedule.clients, move |me, clerk| {
         let keys = make_keys(KEYS);
@@ -175,7 +174,7 @@ fn append(reads: Reads) {
     });
     nemesis.finish();
     let last = h.clone();
-    liveness(&running.rafts, &clients, move || {
+    liveness(&running, &clients, move || {
         let clerk = last.make_clerk();
         for key in make_keys(KEYS) {
             last.append(&clerk, &key, "last");

@@ -6,13 +6,13 @@ use kvapi::Version;
 use tester::kv::{ELECTION_TIMEOUT, GenericTest};
 use tester::lab_test;
 
-use crate::harness::{generic, many_clients, set_up_with_rafts};
+use crate::harness::{generic, many_clients, set_up};
 
 /// Progress in the majority, none in the minority, completion after the partition heals.
 #[test]
 fn one_partition_4b() {
     lab_test!(|| {
-        let (h, rafts) = set_up_with_rafts(&GenericTest {
+        let (h, running) = set_up(&GenericTest {
             clients: 0,
             reliable: false,
             ..GenericTest::new("4B progress in majority")
@@ -20,8 +20,7 @@ fn one_partition_4b() {
         let group = h.cluster().group(0);
         let ck = h.make_clerk();
         let ver0 = h.put_at_least_once(&ck, "1", "13", Version::ZERO);
-        let leader = rafts.lock().iter().find(|(_, raft)| raft.state().1).map_or(0, |(&i, _)| i);
-        let (majority, minority) = group.make_partition(leader);
+        let (majority, minority) = group.make_partition(running.leader());
         group.partition(&majority, &minority);
         let ck_majority = h.make_clerk_to(&majority);
         let ck_put = h.make_clerk_to(&minority);

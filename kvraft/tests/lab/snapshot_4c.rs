@@ -28,7 +28,7 @@ fn check_log_size(h: &tester::kv::KvHarness) {
 #[test]
 fn snapshot_rpc_4c() {
     lab_test!(|| {
-        let h =
+        let (h, _) =
             set_up(&GenericTest { clients: 0, servers: 3, ..with_snapshots("4C SnapshotsRPC") });
         let group = h.cluster().group(0);
         h.cluster().begin("Test: InstallSnapshot RPC (4C)");
@@ -76,7 +76,7 @@ fn snapshot_rpc_4c() {
 #[test]
 fn snapshot_size_4c() {
     lab_test!(|| {
-        let h = set_up(&GenericTest {
+        let (h, _) = set_up(&GenericTest {
             clients: 0,
             servers: 3,
             ..with_snapshots("4C snapshot size is reasonable")

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use cap::Cap;
 use kvraft::append::{
-    Change, KvServer, Options, PutAppendArgs, Reply, Request, SESSION_WINDOW, SessionId, Write,
+    Change, KvServer, Options, PutAppendArgs, Reply, Request, RequestId, SESSION_WINDOW, SessionId,
 };
 use parking_lot::Mutex;
 use tester::{Cluster, ClusterOptions, Hosted, ServerSetup, TestOptions, hosted, lab_test};
@@ -30,13 +30,12 @@ fn a_million_idle_clients_leave_little_behind() {
         let running = Arc::new(labrt::Mutex::new(None));
         let started = Arc::clone(&running);
         let start = move |setup: ServerSetup| -> Vec<Box<dyn Hosted>> {
-            let ServerSetup { ends, me, persister, .. } = setup;
+            let ServerSetup { peers, me, persister, .. } = setup;
             let max_raft_state = Some(1 << 20);
-            let replica = rsm::Options { peers: ends, me, persister, max_raft_state };
+            let replica = rsm::Options { peers, me, persister, max_raft_state };
             let server = KvServer::start(Options::new(replica)).expect("an empty disk");
             *started.lock() = Some(server.clone());
-            let raft = server.rsm().raft().service();
-            vec![hosted(Some(server.service()), move || server.kill()), hosted(Some(raft), || {})]
+            vec![hosted(server.services(), move || server.kill())]
         };
         let cluster = Cluster::new(ClusterOptions::new(1).time_limit(TIME_LIMIT), start);
         cluster.begin("Test: memory of a million idle clients");
@@ -56,7 +55,7 @@ fn a_million_idle_clients_leave_little_behind() {
                 most = most.max(server.rsm().with_machine(|machine| machine.sessions().len()));
             }
             let session = SessionId::new(labrt::random_u64());
-            let write = Write { session, opened: now, number: 1 };
+            let write = RequestId { session, opened: now, number: 1 };
             let change = Change::Put("v".to_owned());
             let put = PutAppendArgs { write, key: "k".to_owned(), change };
             assert_eq!(server.rsm().submit(Request::Write(put)), Ok(Reply::Write(Ok(()))));

@@ -28,11 +28,11 @@ fn mem_put_many_clients_reliable_2() {
     lab_test!(TestOptions::default().time_limit(TIME_LIMIT), || {
         let _alone = ALONE.lock();
         let cluster = Cluster::new(ClusterOptions::new(1).time_limit(TIME_LIMIT), |_setup| {
-            vec![hosted(Some(KvServer::new().service()), || {})]
+            vec![hosted([KvServer::new().service()], || {})]
         });
         let h = KvHarness::new(
             cluster,
-            |client: tester::Client, servers: Vec<String>| Clerk::new(client.end_to(&servers[0])),
+            |_: &tester::Client, servers: Vec<labrpc::ClientEnd>| Clerk::new(servers[0].clone()),
             false,
         );
         let value = rand_value(1000);

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use labrpc::{Method, Service};
 use tester::nemesis::{self, LIVENESS, Limits, Nemesis, Schedule};
-use tester::{Client, Cluster, ClusterOptions, hosted, lab_test, server_name};
+use tester::{Client, Cluster, ClusterOptions, ServerName, hosted, lab_test};
 
 use crate::harness::ms;
 use crate::servers::{Cmd, Peers};
@@ -38,7 +38,7 @@ fn set_up(schedule: &Schedule) -> (Cluster, Arc<Peers>) {
         };
         let service = Service::new(Propose::SERVICE).method::<Propose>(propose);
         let mut parts = starter.start(setup);
-        parts.push(hosted(Some(service), || {}));
+        parts.push(hosted([service], || {}));
         parts
     });
     cluster.begin("Test: nemesis (raft)");
@@ -48,8 +48,8 @@ fn set_up(schedule: &Schedule) -> (Cluster, Arc<Peers>) {
 /// Proposes `command` at one server after the other, beginning with `first`.
 fn propose(client: &Client, servers: usize, first: usize, command: &Cmd) -> Option<u64> {
     (0..servers).find_map(|i| {
-        let server = server_name(0, (first + i) % servers);
-        client.call::<Propose>(&server, command).ok().flatten()
+        let server = ServerName::new(0, (first + i) % servers);
+        client.call::<Propose>(server, command).ok().flatten()
     })
 }
 

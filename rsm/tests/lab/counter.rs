@@ -1,6 +1,6 @@
 //! The machine of these tests: a counter.
 
-use rsm::{RestoreError, StateMachine};
+use rsm::StateMachine;
 use serde::{Deserialize, Serialize};
 
 /// What can be submitted.
@@ -23,7 +23,7 @@ pub enum Reply {
     Null,
 }
 
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Serialize, Deserialize)]
 pub struct Counter {
     pub value: u64,
 }
@@ -41,14 +41,5 @@ impl StateMachine for Counter {
             Request::Null => Reply::Null,
             Request::Dec => panic!("a request was executed that cannot have been committed"),
         }
-    }
-
-    fn snapshot(&self) -> Vec<u8> {
-        labgob::encode(&self.value).expect("a number can be encoded")
-    }
-
-    fn restore(&mut self, snapshot: &[u8]) -> Result<(), RestoreError> {
-        self.value = labgob::decode(snapshot)?;
-        Ok(())
     }
 }

@@ -1,9 +1,9 @@
-//! A machine that drops much of its state: the disk follows at once ([`StateMachine::take_freed_bytes`]).
+//! A machine that drops much of its state: the disk follows at once ([`Snapshot::take_freed_bytes`]).
 
 use std::sync::Arc;
 use std::time::Duration;
 
-use rsm::{Options, RestoreError, Rsm, StateMachine};
+use rsm::{Options, RestoreError, Rsm, Snapshot, StateMachine};
 use serde::{Deserialize, Serialize};
 use tester::{Cluster, ClusterOptions, ServerSetup, hosted, lab_test};
 
@@ -42,7 +42,9 @@ impl StateMachine for Heap {
         }
         self.items.len()
     }
+}
 
+impl Snapshot for Heap {
     fn snapshot(&self) -> Vec<u8> {
         labgob::encode(&self.items).expect("bytes can be encoded")
     }
@@ -63,13 +65,13 @@ fn cluster(tells: bool) -> (Cluster, Servers) {
     let servers: Servers = Arc::new(labrt::Mutex::new(vec![None, None, None]));
     let to_starter = Arc::clone(&servers);
     let cluster = Cluster::new(ClusterOptions::new(3), move |setup: ServerSetup| {
-        let ServerSetup { ends, me, persister, .. } = setup;
+        let ServerSetup { peers, me, persister, .. } = setup;
         let max_raft_state = Some(MAX_RAFT_STATE);
-        let options = Options { peers: ends, me, persister, max_raft_state };
+        let options = Options { peers, me, persister, max_raft_state };
         let rsm = Rsm::start(options, Heap { items: Vec::new(), freed: 0, tells })
             .unwrap_or_else(|error| panic!("server {me}: {error}"));
         to_starter.lock()[me] = Some(rsm.clone());
-        vec![hosted(Some(rsm.raft().service()), move || rsm.kill())]
+        vec![hosted([rsm.raft().service()], move || rsm.kill())]
     });
     cluster.begin("Test: a machine drops its state");
     (cluster, servers)

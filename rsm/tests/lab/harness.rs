@@ -32,13 +32,13 @@ fn start(
     setup: ServerSetup,
     max_raft_state: Option<usize>,
 ) -> Vec<Box<dyn Hosted>> {
-    let ServerSetup { ends, me, persister, .. } = setup;
-    let options = Options { peers: ends, me, persister, max_raft_state };
+    let ServerSetup { peers, me, persister, .. } = setup;
+    let options = Options { peers, me, persister, max_raft_state };
     let rsm = Rsm::start(options, Counter::default())
         .unwrap_or_else(|error| panic!("server {me}: {error}"));
     let raft = rsm.raft().clone();
     servers.lock()[me] = Some(rsm);
-    vec![hosted(Some(raft.service()), move || raft.kill())]
+    vec![hosted([raft.service()], move || raft.kill())]
 }
 
 impl Fixture {

@@ -1,9 +1,17 @@
-//! What controllers know, as one value in the store, and the three changes it goes through. Pure.
+//! What controllers know, as one value in the store, and the changes it goes through. Pure.
 //!
 //! ```text
-//!    {current n-1}  ──begin(n)──▶  {current n-1, next n}  ──complete──▶  {current n, garbage}  ──swept──▶  {current n}
+//!                           begin(n)                    advance × 3
+//!    {current n-1}  ─────────────────▶  {current n-1,  ─────────────▶  {current n, garbage}
+//!       ▲     ▲                          next n}                              │ swept
+//!       │     │       withdraw            │   │                               ▼
+//!       │     └─────── (Asking) ──────────┘   │ withdraw (Freezing)      {current n}
+//!       │                                     ▼
+//!       │  = {current n+1, shards as in n-1}  {current n-1, next n+1: Withdrawing n}
+//!       └───────────────────────────────────── advance
 //! ```
-//! All of it is one value under one key, so that each change is one Put with a version: of two controllers only one makes it.
+//! All of it is one value under one key, so that each change is one Put with a version: of two
+//! controllers only one makes it.
 
 use serde::{Deserialize, Serialize};
 
@@ -18,10 +26,36 @@ pub(crate) const KEY: &str = "shard-configuration";
 pub(crate) struct Record {
     /// What clerks go by.
     pub(crate) current: ShardConfig,
-    /// The change under way. Its number is one more than `current`'s. Never withdrawn.
-    pub(crate) next: Option<ShardConfig>,
+    /// Whether `current` is the first configuration, and the shards have not been handed out yet.
+    pub(crate) unassigned: bool,
+    /// The change under way. Its number is one more than `current`'s; two more when a change is
+    /// withdrawn.
+    pub(crate) next: Option<Next>,
     /// Copies that groups still have to delete. Their configurations are complete.
     pub(crate) garbage: Vec<Garbage>,
+}
+
+/// A change under way.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub(crate) struct Next {
+    pub(crate) config: ShardConfig,
+    pub(crate) phase: Phase,
+}
+
+/// How far a change is. In this order, but for the last one.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub(crate) enum Phase {
+    /// The groups that give or take shards are asked whether they are there. Nothing has changed.
+    Asking,
+    /// The first shard is being frozen. Nothing was installed.
+    Freezing,
+    /// Shards move. There is no way back.
+    Installing,
+    /// This change gives the shards back that another one may have frozen.
+    Withdrawing {
+        /// The other one.
+        change: ShardConfig,
+    },
 }
 
 /// Shards that a group may hold a copy of and does not serve.
@@ -44,21 +78,49 @@ pub(crate) struct Move {
 }
 
 impl Record {
+    /// The record of a service that begins.
     pub(crate) fn new(current: ShardConfig) -> Record {
-        Record { current, next: None, garbage: Vec::new() }
+        let unassigned = current.shards().iter().any(|gid| *gid != Gid::NONE);
+        Record { current, unassigned, next: None, garbage: Vec::new() }
     }
 
-    /// The record with the change to `new` begun; `None` if another one is under way or `new` does not follow the current
-    /// configuration.
+    /// The record once the first configuration's shards are handed out; `None` if they were.
+    pub(crate) fn assigned(&self) -> Option<Record> {
+        self.unassigned.then(|| Record { unassigned: false, ..self.clone() })
+    }
+
+    fn follows(&self, new: &ShardConfig) -> bool {
+        !self.unassigned && new.num() == self.current.num().next()
+    }
+
+    fn with_next(&self, config: ShardConfig, phase: Phase) -> Record {
+        Record { next: Some(Next { config, phase }), ..self.clone() }
+    }
+
+    /// The record with the change to `new` begun; `None` if another one is under way or `new` does
+    /// not follow the current configuration.
     pub(crate) fn begin(&self, new: &ShardConfig) -> Option<Record> {
-        let follows = self.next.is_none() && new.num() == self.current.num().next();
-        follows.then(|| Record { next: Some(new.clone()), ..self.clone() })
+        let begins = self.next.is_none() && self.follows(new);
+        begins.then(|| self.with_next(new.clone(), Phase::Asking))
     }
 
-    /// The record with the change to `new` made; `None` if that is not what is under way.
-    pub(crate) fn complete(&self, new: &ShardConfig) -> Option<Record> {
-        if self.next.as_ref() != Some(new) {
+    /// The record with `new` begun in place of `stuck`, of which nothing has happened yet.
+    pub(crate) fn replace(&self, stuck: &Next, new: &ShardConfig) -> Option<Record> {
+        let is_stuck = self.next.as_ref() == Some(stuck) && stuck.phase == Phase::Asking;
+        (is_stuck && self.follows(new)).then(|| self.with_next(new.clone(), Phase::Asking))
+    }
+
+    /// The record one phase further, or with the change made; `None` if `step` is not what is under
+    /// way.
+    pub(crate) fn advance(&self, step: &Next) -> Option<Record> {
+        if self.next.as_ref() != Some(step) {
             return None;
+        }
+        let Next { config: new, phase } = step;
+        match phase {
+            Phase::Asking => return Some(self.with_next(new.clone(), Phase::Freezing)),
+            Phase::Freezing => return Some(self.with_next(new.clone(), Phase::Installing)),
+            Phase::Installing | Phase::Withdrawing { .. } => {}
         }
         let mut garbage = self.garbage.clone();
         let mut add = |gid: Gid, servers: &Vec<String>, shards: Vec<ShardId>| {
@@ -78,7 +140,23 @@ impl Record {
                 add(*gid, servers, others.collect());
             }
         }
-        Some(Record { current: new.clone(), next: None, garbage })
+        Some(Record { current: new.clone(), unassigned: false, next: None, garbage })
+    }
+
+    /// The record with the change under way withdrawn, or being withdrawn; `None` if there is none
+    /// that can be.
+    pub(crate) fn withdraw(&self) -> Option<Record> {
+        let Next { config, phase } = self.next.as_ref()?;
+        match phase {
+            Phase::Asking => Some(Record { next: None, ..self.clone() }),
+            Phase::Freezing => {
+                // Late requests of the withdrawn change must find their number passed.
+                let back = self.current.renumbered(config.num().next());
+                let change = config.clone();
+                Some(self.with_next(back, Phase::Withdrawing { change }))
+            }
+            Phase::Installing | Phase::Withdrawing { .. } => None,
+        }
     }
 
     /// The record without these copies; `None` if they are not in it.

@@ -2,66 +2,51 @@
 
 use std::time::Duration;
 
-use kvapi::{Error, GetArgs, PutArgs, Version, VersionedStore};
-use kvsrv::{Get, Put};
-use labrpc::{CallError, ClientEnd};
-use rsm::LeaderHint;
+use kvapi::clerk::decisive;
+use kvapi::{Error, Get, GetArgs, Put, PutArgs, Version};
+use labrpc::{ClientEnd, Method, NEVER, Servers, Unanswered};
+use labrt::Instant;
 
 use crate::messages::{
-    DeleteArgs, DeleteShard, FreezeArgs, FreezeShard, InstallArgs, InstallShard,
+    Chunk, CopyArgs, CopyShard, DeleteArgs, DeleteShard, FreezeArgs, FreezeShard, InstallArgs,
+    InstallShard, ThawArgs, ThawShard,
 };
 use crate::shard::{ConfigNum, ShardId};
 
 /// The clerk of one group. May be used by several tasks at once.
 ///
-/// Every call asks the servers in turn, the last known leader first, until one gives a decisive answer or time is up.
+/// Every call asks the servers in turn, the last known leader first, until one gives a decisive
+/// answer or time is up.
 #[derive(Debug)]
 pub struct GroupClerk {
-    servers: Vec<ClientEnd>,
-    leader: LeaderHint,
+    /// `None` for a group without servers.
+    servers: Option<Servers>,
 }
-
-/// No server gave a decisive answer in time. What was asked for may have been done, or may yet be.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
-#[error("the group gave no answer in time: look the configuration up and ask again")]
-pub struct Unanswered;
 
 impl GroupClerk {
     /// A clerk for the group of these servers. A group without servers never answers.
     pub fn new(servers: Vec<ClientEnd>) -> GroupClerk {
-        let leader = LeaderHint::new(servers.len());
-        GroupClerk { servers, leader }
+        GroupClerk { servers: Servers::new(servers).ok() }
     }
 
-    /// Asks until somebody decides, starting no request after `patience`. Clears `first_try` when a request may have been carried out
-    /// without our hearing of it.
-    fn ask<R>(
+    /// Asks until somebody decides, starting no request after `patience`. Clears `first_try` when a
+    /// request may have been carried out without our hearing of it.
+    fn ask<G: Method, R>(
         &self,
-        patience: Duration,
+        (patience, deadline): (Duration, Instant),
         first_try: &mut bool,
-        mut call: impl FnMut(&ClientEnd) -> Result<Result<R, Error>, CallError>,
+        args: &G::Args,
+        outcome: fn(G::Reply) -> Result<R, Error>,
     ) -> Result<Result<R, Error>, Unanswered> {
-        let until = labrt::now() + patience;
-        let mut attempt = self.leader.attempt();
-        while let Some(server) = self.servers.get(attempt.server()) {
-            match call(server) {
-                Ok(Err(Error::WrongLeader)) => {}
-                Ok(outcome) => {
-                    attempt.answered();
-                    return Ok(outcome);
-                }
-                Err(CallError::NoReply) => {}
-                Err(error) => log::error!(target: "shardkv", "{error}"),
-            }
-            *first_try = false;
-            attempt.failed();
-            if labrt::now() >= until {
-                attempt.given_up();
-                return Err(Unanswered);
-            }
-        }
-        labrt::sleep(patience);
-        Err(Unanswered)
+        let Some(servers) = &self.servers else {
+            labrt::sleep(patience.min(deadline - labrt::now()));
+            return Err(Unanswered);
+        };
+        let until = deadline.min(labrt::now() + patience);
+        let decide = |reply| decisive(outcome(reply));
+        let answered = servers.ask_within::<G, _>(until, deadline, args, decide);
+        *first_try &= answered.as_ref().is_ok_and(|answered| answered.first_try);
+        Ok(answered?.answer)
     }
 
     /// A Get; `WrongGroup` if the group does not serve the key.
@@ -73,24 +58,41 @@ impl GroupClerk {
         patience: Duration,
         args: &GetArgs,
     ) -> Result<Result<(String, Version), Error>, Unanswered> {
-        self.ask(patience, &mut true, |server| server.call::<Get>(args).map(|reply| reply.outcome))
+        self.get_until(patience, NEVER, args)
     }
 
-    /// A Put; the servers' answer as it is. `first_try` is cleared when this call has sent a request that may have been carried
-    /// out and was not answered so.
+    pub(crate) fn get_until(
+        &self,
+        patience: Duration,
+        deadline: Instant,
+        args: &GetArgs,
+    ) -> Result<Result<(String, Version), Error>, Unanswered> {
+        self.ask::<Get, _>((patience, deadline), &mut true, args, |reply| reply.outcome)
+    }
+
+    /// A Put; the servers' answer as it is. `first_try` is cleared when this call has sent a request
+    /// that may have been carried out and was not answered so.
     ///
     /// # Errors
     /// [`Unanswered`].
-    pub fn put(
+    pub(crate) fn put_until(
         &self,
         patience: Duration,
+        deadline: Instant,
         args: &PutArgs,
         first_try: &mut bool,
     ) -> Result<Result<(), Error>, Unanswered> {
-        self.ask(patience, first_try, |server| server.call::<Put>(args).map(|reply| reply.outcome))
+        self.ask::<Put, _>((patience, deadline), first_try, args, |reply| reply.outcome)
     }
 
-    /// Makes the group stop serving a shard for configuration `num`; gives its data.
+    /// Whether a majority of the group is there: some request is decided, whatever the answer.
+    pub fn is_there(&self, patience: Duration) -> bool {
+        let args = GetArgs { key: String::new() };
+        let deadline = labrt::now() + patience;
+        self.get_until(patience, deadline, &args).is_ok()
+    }
+
+    /// Makes the group stop serving a shard for configuration `num`.
     ///
     /// # Errors
     /// [`Unanswered`].
@@ -99,26 +101,49 @@ impl GroupClerk {
         patience: Duration,
         shard: ShardId,
         num: ConfigNum,
-    ) -> Result<Result<VersionedStore, Error>, Unanswered> {
+    ) -> Result<Result<(), Error>, Unanswered> {
         let args = FreezeArgs { shard, num };
-        let call = |server: &ClientEnd| Ok(server.call::<FreezeShard>(&args)?.outcome);
-        self.ask(patience, &mut true, call)
+        self.ask::<FreezeShard, _>((patience, NEVER), &mut true, &args, |reply| reply.outcome)
     }
 
-    /// Makes the group serve a shard with this data, from configuration `num` on.
+    /// Makes the group serve a shard again, since the configuration that took it away is withdrawn;
+    /// `num` is a later one.
+    ///
+    /// # Errors
+    /// [`Unanswered`].
+    pub fn thaw_shard(
+        &self,
+        patience: Duration,
+        shard: ShardId,
+        num: ConfigNum,
+    ) -> Result<Result<(), Error>, Unanswered> {
+        let args = ThawArgs { shard, num };
+        self.ask::<ThawShard, _>((patience, NEVER), &mut true, &args, |reply| reply.outcome)
+    }
+
+    /// A part of a shard that is frozen for configuration `num`.
+    ///
+    /// # Errors
+    /// [`Unanswered`], also when the group does not have the shard frozen for that configuration.
+    pub fn copy_shard(
+        &self,
+        patience: Duration,
+        args: &CopyArgs,
+    ) -> Result<Result<Chunk, Error>, Unanswered> {
+        self.ask::<CopyShard, _>((patience, NEVER), &mut true, args, |reply| reply.outcome)
+    }
+
+    /// Makes the group take a part of a shard, and serve it, from configuration `num` on, when the
+    /// part is the last one.
     ///
     /// # Errors
     /// [`Unanswered`].
     pub fn install_shard(
         &self,
         patience: Duration,
-        shard: ShardId,
-        state: VersionedStore,
-        num: ConfigNum,
+        args: &InstallArgs,
     ) -> Result<Result<(), Error>, Unanswered> {
-        let args = InstallArgs { shard, state, num };
-        let call = |server: &ClientEnd| Ok(server.call::<InstallShard>(&args)?.outcome);
-        self.ask(patience, &mut true, call)
+        self.ask::<InstallShard, _>((patience, NEVER), &mut true, args, |reply| reply.outcome)
     }
 
     /// Makes the group forget a shard that configuration `num`, which is complete, took away from it.
@@ -132,7 +157,6 @@ impl GroupClerk {
         num: ConfigNum,
     ) -> Result<Result<(), Error>, Unanswered> {
         let args = DeleteArgs { shard, num };
-        let call = |server: &ClientEnd| Ok(server.call::<DeleteShard>(&args)?.outcome);
-        self.ask(patience, &mut true, call)
+        self.ask::<DeleteShard, _>((patience, NEVER), &mut true, &args, |reply| reply.outcome)
     }
 }

@@ -3,51 +3,12 @@
 //! Whether this group serves a key is decided here, in log order, and not in front of the log: only so do a Put and the Freeze of its
 //! shard have an order that all servers agree on.
 
-use kvapi::{Error, Version, VersionedStore};
-use rsm::{RestoreError, StateMachine};
-use serde::{Deserialize, Serialize};
+use kvapi::{Error, GetArgs, PutArgs, Version, VersionedStore};
+use rsm::{RestoreError, Snapshot};
 
 use super::shard_state::ShardState;
-use crate::messages::{DeleteArgs, FreezeArgs, InstallArgs};
-use crate::shard::{Gid, SHARDS, ShardId};
-
-/// What goes through the log.
-#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
-pub enum Request {
-    /// Read a key.
-    Get {
-        /// The key.
-        key: String,
-    },
-    /// Store a value if the key has this version.
-    Put {
-        /// The key.
-        key: String,
-        /// The new value.
-        value: String,
-        /// The version the key must have.
-        version: Version,
-    },
-    /// Stop serving a shard and hand out its data.
-    Freeze(FreezeArgs),
-    /// Serve a shard with this data.
-    Install(InstallArgs),
-    /// Forget a frozen shard.
-    Delete(DeleteArgs),
-}
-
-/// What comes of it.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub enum Reply {
-    /// Of a Get.
-    Get(Result<(String, Version), Error>),
-    /// Of a Put.
-    Put(Result<(), Error>),
-    /// Of a Freeze.
-    Freeze(Result<VersionedStore, Error>),
-    /// Of an Install or a Delete.
-    Shard(Result<(), Error>),
-}
+use crate::messages::{Chunk, CopyArgs, DeleteArgs, FreezeArgs, InstallArgs, ThawArgs};
+use crate::shard::{SHARDS, ShardId};
 
 /// The machine that every server of a group runs.
 #[derive(Debug)]
@@ -59,11 +20,17 @@ pub struct Machine {
 }
 
 impl Machine {
-    /// The state in which a group begins: the first one serves all shards, without keys; all others none.
-    pub fn new(gid: Gid) -> Machine {
-        let shard =
-            if gid == Gid::FIRST { ShardState::serving_nothing() } else { ShardState::default() };
-        Machine { shards: vec![shard; SHARDS], freed: 0 }
+    /// The state in which a group begins, be it for the first time or after the loss of its disks: it
+    /// serves no shard.
+    pub fn new() -> Machine {
+        Machine { shards: vec![ShardState::default(); SHARDS], freed: 0 }
+    }
+
+    /// A part of a shard that is frozen here for this configuration; `None` if it is not, or not
+    /// yet.
+    pub fn chunk(&self, args: &CopyArgs) -> Option<Chunk> {
+        let shard = self.shards.get(args.shard.get())?;
+        shard.chunk(args.num, args.number, args.after.as_deref())
     }
 
     /// Bytes of keys and values held, those of frozen shards included.
@@ -80,48 +47,93 @@ impl Machine {
     fn store_of(&mut self, key: &str) -> Result<&mut VersionedStore, Error> {
         self.shard(ShardId::of_key(key))?.serving()
     }
+}
 
-    fn count_freed(&mut self, outcome: Result<usize, Error>) -> Reply {
-        Reply::Shard(outcome.map(|bytes| self.freed += bytes))
+rsm::requests! {
+    /// What goes through the log.
+    pub enum Request for Machine => Reply {
+        /// Reads a key.
+        Get(GetArgs),
+        /// Stores a value if the key has the version that is named.
+        Put(PutArgs),
+        /// Stops serving a shard.
+        Freeze(FreezeArgs),
+        /// Serves a shard again.
+        Thaw(ThawArgs),
+        /// Takes a part of a shard.
+        Install(InstallArgs),
+        /// Forgets a frozen shard.
+        Delete(DeleteArgs),
     }
 }
 
-impl StateMachine for Machine {
-    type Request = Request;
-    type Reply = Reply;
+impl rsm::Request<Machine> for GetArgs {
+    type Reply = Result<(String, Version), Error>;
 
-    fn do_op(&mut self, request: Request) -> Reply {
-        match request {
-            Request::Get { key } => {
-                Reply::Get(self.store_of(&key).and_then(|store| store.get(&key)))
-            }
-            Request::Put { key, value, version } => {
-                let store = self.store_of(&key);
-                Reply::Put(store.and_then(|store| store.put(key, value, version)))
-            }
-            Request::Freeze(FreezeArgs { shard, num }) => {
-                Reply::Freeze(self.shard(shard).and_then(|shard| shard.freeze(num)))
-            }
-            Request::Install(InstallArgs { shard, state, num }) => {
-                let outcome = self.shard(shard).and_then(|shard| shard.install(num, state));
-                self.count_freed(outcome)
-            }
-            Request::Delete(DeleteArgs { shard, num }) => {
-                let outcome = self.shard(shard).and_then(|shard| shard.delete(num));
-                self.count_freed(outcome)
-            }
-        }
+    fn execute(self, machine: &mut Machine) -> Self::Reply {
+        machine.store_of(&self.key)?.get(&self.key)
     }
+}
 
+impl rsm::Request<Machine> for PutArgs {
+    type Reply = Result<(), Error>;
+
+    fn execute(self, machine: &mut Machine) -> Self::Reply {
+        machine.store_of(&self.key)?.put(self.key, self.value, self.version)
+    }
+}
+
+impl rsm::Request<Machine> for FreezeArgs {
+    type Reply = Result<(), Error>;
+
+    fn execute(self, machine: &mut Machine) -> Self::Reply {
+        machine.shard(self.shard)?.freeze(self.num)
+    }
+}
+
+impl rsm::Request<Machine> for ThawArgs {
+    type Reply = Result<(), Error>;
+
+    fn execute(self, machine: &mut Machine) -> Self::Reply {
+        machine.shard(self.shard)?.thaw(self.num)
+    }
+}
+
+impl rsm::Request<Machine> for InstallArgs {
+    type Reply = Result<(), Error>;
+
+    fn execute(self, machine: &mut Machine) -> Self::Reply {
+        machine.freed += machine.shard(self.shard)?.install(self.num, self.chunk)?;
+        Ok(())
+    }
+}
+
+impl rsm::Request<Machine> for DeleteArgs {
+    type Reply = Result<(), Error>;
+
+    fn execute(self, machine: &mut Machine) -> Self::Reply {
+        machine.freed += machine.shard(self.shard)?.delete(self.num)?;
+        Ok(())
+    }
+}
+
+impl Snapshot for Machine {
     fn snapshot(&self) -> Vec<u8> {
-        labgob::encode(&self.shards).expect("maps of strings can be encoded")
+        self.shards.snapshot()
     }
 
     fn restore(&mut self, snapshot: &[u8]) -> Result<(), RestoreError> {
-        let shards: Vec<ShardState> = labgob::decode(snapshot)?;
+        let mut shards: Vec<ShardState> = Vec::new();
+        shards.restore(snapshot)?;
+        let refused = |reason| Err(RestoreError { reason });
         if shards.len() != SHARDS {
-            let reason = format!("it has {} shards instead of {SHARDS}", shards.len());
-            return Err(RestoreError { reason });
+            return refused(format!("it has {} shards instead of {SHARDS}", shards.len()));
+        }
+        for (state, shard) in shards.iter().zip(ShardId::all()) {
+            let stray = |(key, ..): &(&str, &str, Version)| ShardId::of_key(key) != shard;
+            if let Some((key, ..)) = state.store().and_then(|store| store.iter().find(stray)) {
+                return refused(format!("shard {shard} has key {key:?} of another shard"));
+            }
         }
         self.shards = shards;
         Ok(())
@@ -129,5 +141,11 @@ impl StateMachine for Machine {
 
     fn take_freed_bytes(&mut self) -> usize {
         std::mem::take(&mut self.freed)
+    }
+}
+
+impl Default for Machine {
+    fn default() -> Machine {
+        Machine::new()
     }
 }

@@ -5,6 +5,7 @@ mod machine;
 mod server;
 mod shard_state;
 
-pub use clerk::{GroupClerk, Unanswered};
+pub use clerk::GroupClerk;
+pub use labrpc::Unanswered;
 pub use machine::{Machine, Reply, Request};
 pub use server::{Options, ShardServer};

@@ -1,21 +1,15 @@
-//! The server of a shard group: five RPCs, each a submit.
+//! The server of a shard group: seven RPCs, all but one of them submits.
 
-use std::time::Duration;
-
-use kvapi::{Error, GetReply, PutReply};
-use kvsrv::{Get, Put};
+use kvapi::{Error, Get, GetReply, Put, PutReply};
 use labrpc::{Method, Service};
-use rsm::Rsm;
+use rsm::{Rsm, SubmitError};
 
-use super::machine::{Machine, Reply, Request};
-use crate::messages::{DeleteShard, FreezeReply, FreezeShard, InstallShard, ShardReply};
-use crate::shard::Gid;
+use super::machine::Machine;
+use crate::messages::{
+    CopyReply, CopyShard, DeleteShard, FreezeShard, InstallShard, ShardReply, ThawShard,
+};
 
 pub use rsm::Options;
-
-/// How long a request waits for its entry. A leader that is cut off from its group would keep it for as long as that lasts; so the
-/// clerk asks another server instead, and the answer of what is done a second time is the same.
-const PATIENCE: Duration = Duration::from_secs(1);
 
 /// One server of a shard group. Clones are handles to the same one.
 #[derive(Clone, Debug)]
@@ -24,47 +18,32 @@ pub struct ShardServer {
 }
 
 impl ShardServer {
-    /// Starts this server of group `gid` from what is on its disk. Returns quickly.
+    /// Starts this server from what is on its disk. Returns quickly. A group whose disks are empty
+    /// serves nothing until shards are installed.
     ///
     /// # Errors
     /// When what was saved cannot be understood.
-    pub fn start(gid: Gid, options: Options) -> Result<ShardServer, rsm::Error> {
-        Ok(ShardServer { rsm: Rsm::start(options, Machine::new(gid))? })
+    pub fn start(options: Options) -> Result<ShardServer, rsm::Error> {
+        Ok(ShardServer { rsm: Rsm::start(options, Machine::new())? })
     }
 
-    /// The service to register under the server's name. Raft's own must be registered too.
-    pub fn service(&self) -> Service {
-        /// The reply of the kind that belongs to the request, or the reason to ask another server.
-        macro_rules! submit {
-            ($server:expr, $request:expr, $kind:path) => {
-                match $server.rsm.submit_within(PATIENCE, $request) {
-                    Ok($kind(outcome)) => outcome,
-                    // Replies of other kinds do not come: a reply belongs to its request.
-                    Ok(_) | Err(_) => Err(Error::WrongLeader),
-                }
-            };
-        }
-        let server = || self.clone();
-        let (get, put, freeze, install, delete) =
-            (server(), server(), server(), server(), server());
-        Service::new(Get::SERVICE)
-            .method::<Get>(move |args| GetReply {
-                outcome: submit!(get, Request::Get { key: args.key }, Reply::Get),
-            })
-            .method::<Put>(move |args| {
-                let kvapi::PutArgs { key, value, version } = args;
-                let request = Request::Put { key, value, version };
-                PutReply { outcome: submit!(put, request, Reply::Put) }
-            })
-            .method::<FreezeShard>(move |args| FreezeReply {
-                outcome: submit!(freeze, Request::Freeze(args), Reply::Freeze),
-            })
-            .method::<InstallShard>(move |args| ShardReply {
-                outcome: submit!(install, Request::Install(args), Reply::Shard),
-            })
-            .method::<DeleteShard>(move |args| ShardReply {
-                outcome: submit!(delete, Request::Delete(args), Reply::Shard),
-            })
+    /// The services to register under the server's name.
+    pub fn services(&self) -> [Service; 2] {
+        let rsm = &self.rsm;
+        let service = Service::new(Get::SERVICE);
+        let service = rsm.serve::<Get>(service, |found| GetReply { outcome: decided(found) });
+        let service = rsm.serve::<Put>(service, |done| PutReply { outcome: decided(done) });
+        let service = rsm.serve::<FreezeShard>(service, shard_reply);
+        let service = rsm.serve::<ThawShard>(service, shard_reply);
+        let service = rsm.serve::<InstallShard>(service, shard_reply);
+        let service = rsm.serve::<DeleteShard>(service, shard_reply);
+        // Frozen data does not change: no log entry is needed, and any server will do.
+        let copies = rsm.clone();
+        let service = service.method::<CopyShard>(move |args| {
+            let chunk = copies.with_machine(|machine| machine.chunk(&args));
+            CopyReply { outcome: chunk.ok_or(Error::WrongLeader) }
+        });
+        rsm.services(service)
     }
 
     /// The replicated state machine below.
@@ -76,4 +55,16 @@ impl ShardServer {
     pub fn kill(&self) {
         self.rsm.kill();
     }
+}
+
+/// The machine's answer, or the reason why there is none.
+fn decided<R>(outcome: Result<Result<R, Error>, SubmitError>) -> Result<R, Error> {
+    outcome.unwrap_or_else(|error| match error {
+        SubmitError::TooLarge { .. } | SubmitError::Encode(_) => Err(Error::TooLarge),
+        _ => Err(Error::WrongLeader),
+    })
+}
+
+fn shard_reply(done: Result<Result<(), Error>, SubmitError>) -> ShardReply {
+    ShardReply { outcome: decided(done) }
 }

@@ -138,6 +138,25 @@ fn text_is_the_courses_json() {
     }
 }
 
+/// A text whose groups make no sense is refused, and the message says which.
+#[test]
+fn texts_that_make_no_sense_are_refused_by_name() {
+    let bad = [
+        (r#""1":["x"],"1":["y"]"#, "group 1 stands twice"),
+        (r#""1":["x","x"]"#, "group 1 names server \"x\" twice"),
+        (r#""1":[""]"#, "group 1 has a server without a name"),
+        (r#""1":[]"#, "group 1 has no servers"),
+        (r#""1":["x"],"2":["x"]"#, "belongs to group 1 already"),
+        (r#""0":["x"]"#, "0 cannot be a group's number"),
+    ];
+    for (groups, why) in bad {
+        let text =
+            format!(r#"{{"Num":1,"Shards":[1,1,1,1,1,1,1,1,1,1,1,1],"Groups":{{{groups}}}}}"#);
+        let error = text.parse::<ShardConfig>().expect_err(why).to_string();
+        assert!(error.contains(why), "{error}");
+    }
+}
+
 /// Mistakes are errors, and change nothing.
 #[test]
 fn a_refused_change_changes_nothing() {
@@ -150,6 +169,11 @@ fn a_refused_change_changes_nothing() {
         (group(2, &[]), ConfigError::NoServers(Gid::new(2))),
         (group(1, &["y"]), ConfigError::Present(Gid::new(1))),
         (group(2, &["x"]), ConfigError::NameTaken { name: "x".to_owned(), gid: Gid::new(1) }),
+        (group(2, &["y", ""]), ConfigError::EmptyName(Gid::new(2))),
+        (
+            group(2, &["y", "z", "y"]),
+            ConfigError::RepeatedServer { name: "y".to_owned(), gid: Gid::new(2) },
+        ),
     ];
     for (joining, error) in joins {
         assert_eq!(config.join_balance(joining), Err(error));

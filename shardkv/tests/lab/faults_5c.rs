@@ -129,7 +129,9 @@ fn moves_under_faults<End: FnOnce()>(reliable: bool, faults: impl FnOnce(&Sharde
 
     let changes = s.sck.query().unwrap().num().get() - first.get();
     assert!(changes >= 2, "only {changes} changes were made");
-    assert!(results.iter().all(|result| result.ok > 0), "a client could write nothing");
+    // A client on a bad network may only ever hear that its Puts may be done.
+    let wrote = results.iter().all(|result| result.ok + result.maybe > 0);
+    assert!(wrote, "a client could write nothing: {results:?}");
     // Everything is held once.
     let ck = s.kv.make_clerk();
     let mut size = 0;
@@ -143,8 +145,7 @@ fn moves_under_faults<End: FnOnce()>(reliable: bool, faults: impl FnOnce(&Sharde
     // A group that nobody asks any more executes what an earlier leader has left in its log only with the next request (§5.4.2).
     for gid in GIDS {
         let client = s.kv.cluster().make_client();
-        let names = s.kv.cluster().group(gid).server_names().to_vec();
-        let clerk = GroupClerk::new(names.iter().map(|name| client.end_to(name)).collect());
+        let clerk = GroupClerk::new(client.ends_to(&s.kv.cluster().group(gid).server_names()));
         let args = GetArgs { key: keys[0].clone() };
         assert!(clerk.get(Duration::from_secs(5), &args).is_ok(), "group {gid} does not answer");
     }

@@ -9,7 +9,7 @@ use labrt::channel::{self, RecvTimeoutError};
 use shardkv::group::{Options, ShardServer};
 use shardkv::{Change, Connect, Gid, Groups, ShardClerk, ShardConfig, ShardController, ShardId};
 use tester::kv::{KvHarness, TestClerk};
-use tester::{Client, Cluster, ClusterOptions, Hosted, ServerSetup, fatal, hosted, server_name};
+use tester::{Client, Cluster, ClusterOptions, Hosted, ServerName, ServerSetup, fatal, hosted};
 
 /// Servers of a group.
 pub const SERVERS: usize = 3;
@@ -20,7 +20,7 @@ pub const KEYS: usize = 5 * shardkv::SHARDS;
 /// Pause after a group has joined or left.
 pub const BETWEEN_GROUPS: Duration = Duration::from_millis(200);
 /// Name of the server that controllers keep their record on.
-const STORE: &str = "server-0-0";
+pub const STORE: &str = "server-0-0";
 
 /// The running servers, by group and index.
 type Servers = Arc<labrt::Mutex<BTreeMap<(u64, usize), ShardServer>>>;
@@ -36,9 +36,11 @@ pub struct Sharded {
     next_gid: Arc<labrt::Mutex<u64>>,
 }
 
-fn connect(client: &Client) -> Connect {
+pub fn connect(client: &Client) -> Connect {
     let client = client.clone();
-    Arc::new(move |server: &str| client.end_to(server))
+    // A name of another form is a server that nobody has.
+    let nobody = ServerName::new(u64::MAX, 0);
+    Arc::new(move |server: &str| client.end_to(server.parse().unwrap_or(nobody)))
 }
 
 fn start(
@@ -46,17 +48,12 @@ fn start(
     max_raft_state: Option<usize>,
     servers: &Servers,
 ) -> Vec<Box<dyn Hosted>> {
-    let ServerSetup { ends, me, persister, gid, .. } = setup;
-    let options = Options { peers: ends, me, persister, max_raft_state };
-    let server = ShardServer::start(Gid::new(gid), options)
-        .unwrap_or_else(|error| panic!("server {gid}-{me}: {error}"));
-    let raft = server.rsm().raft().clone();
-    let service = server.service();
+    let ServerSetup { peers, me, persister, group: gid, .. } = setup;
+    let options = Options { peers, me, persister, max_raft_state };
+    let server =
+        ShardServer::start(options).unwrap_or_else(|error| panic!("server {gid}-{me}: {error}"));
     servers.lock().insert((gid, me), server.clone());
-    vec![
-        hosted(Some(service), move || server.kill()),
-        hosted(Some(raft.service()), move || raft.kill()),
-    ]
+    vec![hosted(server.services(), move || server.kill())]
 }
 
 impl Sharded {
@@ -72,12 +69,10 @@ impl Sharded {
         random_keys: bool,
     ) -> Sharded {
         let options = ClusterOptions::new(1).reliable(reliable);
-        let cluster = Cluster::new(options, |_setup| {
-            vec![hosted(Some(kvsrv::KvServer::new().service()), || {})]
-        });
+        let cluster =
+            Cluster::new(options, |_setup| vec![hosted([kvsrv::KvServer::new().service()], || {})]);
         cluster.begin(title);
-        let clerk =
-            |client: Client, servers: Vec<String>| ShardClerk::new(connect(&client), &servers[0]);
+        let clerk = |client: &Client, _| ShardClerk::new(connect(client), STORE);
         let kv = KvHarness::new(cluster.clone(), clerk, random_keys);
         let sck = ShardController::new(connect(&cluster.make_client()), STORE);
         let (servers, next_gid) = (Servers::default(), Arc::new(labrt::Mutex::new(2)));
@@ -280,7 +275,8 @@ impl Spread {
 
 /// The group's number and the names of its servers, to join it.
 pub fn group(gid: u64) -> Groups {
-    BTreeMap::from([(Gid::new(gid), (0..SERVERS).map(|i| server_name(gid, i)).collect())])
+    let name = |i| ServerName::new(gid, i).to_string();
+    BTreeMap::from([(Gid::new(gid), (0..SERVERS).map(name).collect())])
 }
 
 /// A task's result, if it is there before `limit` is over.

@@ -9,6 +9,7 @@ mod freed_5b;
 mod harness;
 mod join_leave_5a;
 mod misuse_5a;
+mod operators_5b;
 mod progress_5a;
 mod recovery_5b;
 mod static_5a;

@@ -10,6 +10,7 @@ use super::harness::KvHarness;
 use super::workload::{ClientResult, make_keys};
 use crate::cluster::GROUP_0;
 use crate::fatal;
+use crate::group::Group;
 
 /// Rounds of the scenario.
 const ROUNDS: usize = 3;
@@ -35,6 +36,8 @@ pub struct GenericTest {
     pub partitions: bool,
     /// Bytes of Raft state above which a server should take a snapshot; `None` for never.
     pub max_raft_state: Option<usize>,
+    /// How many times `max_raft_state` the Raft state may have at the checks; `None`: not checked.
+    pub slack: Option<usize>,
     /// Whether clients spread over many keys.
     pub random_keys: bool,
 }
@@ -50,13 +53,38 @@ impl GenericTest {
             crash: false,
             partitions: false,
             max_raft_state: None,
+            slack: Some(8),
             random_keys: false,
+        }
+    }
+
+    /// Fails unless the largest Raft state and snapshot have the sizes they may have.
+    #[track_caller]
+    pub(super) fn check_sizes(&self, group: &Group) {
+        let (log, snapshot) = (group.log_size(), group.snapshot_size());
+        match (self.max_raft_state, self.slack) {
+            (Some(limit), Some(slack)) if log > slack * limit => {
+                fatal!("raft state was not trimmed: {log} bytes, more than {slack} * {limit}")
+            }
+            (None, _) if snapshot > 0 => {
+                fatal!("there is a snapshot of {snapshot} bytes, although none was asked for")
+            }
+            _ => {}
         }
     }
 
     /// The title that the test prints: `Test: restarts, snapshots, many clients (4C ..)`.
     pub fn title(&self) -> String {
-        let mut title = String::from("Test: ");
+        self.title_after("")
+    }
+
+    /// The same in the early editions, whose titles also name the kind of the network.
+    pub fn early_title(&self) -> String {
+        self.title_after(if self.reliable { "" } else { "unreliable net, " })
+    }
+
+    fn title_after(&self, network: &str) -> String {
+        let mut title = format!("Test: {network}");
         let parts = [
             (self.crash, "restarts, "),
             (self.partitions, "partitions, "),
@@ -85,17 +113,7 @@ impl GenericTest {
                 labrt::sleep(ELECTION_TIMEOUT);
                 group.start_servers();
             }
-            if let Some(limit) = self.max_raft_state {
-                let size = group.log_size();
-                if size > 8 * limit {
-                    fatal!("raft state was not trimmed: {size} bytes, more than 8 * {limit}");
-                }
-            } else {
-                let size = group.snapshot_size();
-                if size > 0 {
-                    fatal!("there is a snapshot of {size} bytes, although none was asked for");
-                }
-            }
+            self.check_sizes(&group);
         }
         harness.cleanup();
     }
@@ -126,18 +144,13 @@ impl GenericTest {
         let partitioner = self.partitions.then(|| {
             // The clients first get some time without partitions.
             labrt::sleep(CLIENT_TIME);
-            harness.start_partitioner(GROUP_0)
+            harness.start_partitioner()
         });
-        let total = match round.join() {
-            Ok(total) => total,
-            Err(error) => fatal!("the clients' round has failed: {error}"),
-        };
+        let total = KvHarness::join(round);
         harness.check_porcupine();
         if let Some(partitioner) = partitioner {
-            partitioner.stop();
-            harness.cluster().group(GROUP_0).connect_all();
-            // Time for an election, so that the next round does not start without a leader.
-            labrt::sleep(ELECTION_TIMEOUT);
+            // With time for an election, so that the next round does not start without a leader.
+            harness.heal(partitioner);
         }
         total
     }

@@ -3,62 +3,95 @@
 use std::sync::Arc;
 
 use kvapi::{Clerk, Error, Version};
+use labrpc::ClientEnd;
+use labrt::Instant;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use super::op_log::{Answer, Heard, OpLog, Request, done};
+use super::ELECTION_TIMEOUT;
+use super::op_log::{Answer, Heard, Op, OpLog, Request, done};
 use super::recorder::{self, Recorder};
-use super::verdict::judge_history;
+use super::verdict::{Legality, judge_history};
+use super::workload::Partitioner;
 use crate::client::Client;
 use crate::cluster::{Cluster, GROUP_0};
 use crate::fatal;
 
-/// Makes clerks of the service under test. Closures `Fn(Client, Vec<String>) -> impl Clerk` are such.
-pub trait ClerkMaker: Send + Sync + 'static {
-    /// A clerk that talks through `client` to the servers with these names.
-    fn make_clerk(&self, client: Client, servers: Vec<String>) -> Box<dyn Clerk + Send + Sync>;
+/// A kind of key/value service: what its clerks are, and how a history of it is judged.
+pub trait Api: 'static {
+    /// What a clerk can do.
+    type Clerk: ?Sized + Send + Sync + 'static;
+
+    /// Judges a history.
+    fn judge(ops: &[Op]) -> Legality;
 }
 
-impl<F, C> ClerkMaker for F
-where
-    F: Fn(Client, Vec<String>) -> C + Send + Sync + 'static,
-    C: Clerk + Send + Sync + 'static,
-{
-    fn make_clerk(&self, client: Client, servers: Vec<String>) -> Box<dyn Clerk + Send + Sync> {
-        Box::new(self(client, servers))
+/// The service of the 2025 labs: every key has a version, and a Put names the version it replaces.
+#[derive(Debug)]
+pub struct Versioned;
+
+impl Api for Versioned {
+    type Clerk = dyn Clerk + Send + Sync;
+
+    fn judge(ops: &[Op]) -> Legality {
+        judge_history(ops)
     }
 }
 
-/// A clerk of the versioned service with its network client. Clones are handles to the same clerk.
+/// The harness of the versioned service.
+pub type KvHarness = Harness<Versioned>;
+
+/// A clerk of the versioned service with its network client.
 ///
-/// As a [`Clerk`] it is the bare one: such calls are neither recorded nor counted. Those of the [`KvHarness`] are.
+/// As a [`Clerk`] it is the bare one: such calls are neither recorded nor counted. Those of the
+/// [`KvHarness`] are.
 pub type TestClerk = recorder::TestClerk<dyn Clerk + Send + Sync>;
 
 impl Clerk for TestClerk {
-    fn get(&self, key: &str) -> Result<(String, Version), Error> {
-        self.bare().get(key)
+    fn get_until(&self, deadline: Instant, key: &str) -> Result<(String, Version), Error> {
+        self.bare().get_until(deadline, key)
     }
 
-    fn put(&self, key: &str, value: &str, version: Version) -> Result<(), Error> {
-        self.bare().put(key, value, version)
+    fn put_until(
+        &self,
+        deadline: Instant,
+        key: &str,
+        value: &str,
+        version: Version,
+    ) -> Result<(), Error> {
+        self.bare().put_until(deadline, key, value, version)
     }
 }
 
-/// What key/value tests share: recorded operations on a cluster, and the verdict on them. Clones are handles to the same harness.
+type Maker<A> = dyn Fn(&Client, Vec<ClientEnd>) -> Box<<A as Api>::Clerk> + Send + Sync;
+
+/// What key/value tests share: recorded operations on a cluster, and the verdict on them. Clones
+/// are handles to the same harness.
 ///
 /// Functions that check something fail the test when it does not hold.
-#[derive(Clone)]
-pub struct KvHarness {
-    recorder: Recorder,
-    maker: Arc<dyn ClerkMaker>,
+pub struct Harness<A: Api> {
+    pub(super) recorder: Recorder,
+    maker: Arc<Maker<A>>,
     random_keys: bool,
 }
 
-impl KvHarness {
-    /// A harness over this cluster. With `random_keys`, clients spread over many keys.
-    pub fn new(cluster: Cluster, maker: impl ClerkMaker, random_keys: bool) -> KvHarness {
-        let recorder = Recorder::new(cluster, OpLog::new(), judge_history);
-        KvHarness { recorder, maker: Arc::new(maker), random_keys }
+impl<A: Api> Clone for Harness<A> {
+    fn clone(&self) -> Harness<A> {
+        let (recorder, maker) = (self.recorder.clone(), Arc::clone(&self.maker));
+        Harness { recorder, maker, random_keys: self.random_keys }
+    }
+}
+
+impl<A: Api> Harness<A> {
+    /// `make_clerk` gets a client, and its ends to the servers of group 0 in a random order: no
+    /// clerk may take the place of a server in the list for its Raft id.
+    pub(super) fn with_maker(
+        cluster: Cluster,
+        make_clerk: impl Fn(&Client, Vec<ClientEnd>) -> Box<A::Clerk> + Send + Sync + 'static,
+        random_keys: bool,
+    ) -> Harness<A> {
+        let recorder = Recorder::new(cluster, OpLog::new(), A::judge);
+        Harness { recorder, maker: Arc::new(make_clerk), random_keys }
     }
 
     /// The cluster.
@@ -76,27 +109,101 @@ impl KvHarness {
         self.random_keys
     }
 
-    // ---- clerks -------------------------------------------------------------------------------------------------------
+    // ---- clerks -------------------------------------------------------------------------------
 
     /// A clerk that reaches all servers.
-    pub fn make_clerk(&self) -> TestClerk {
+    pub fn make_clerk(&self) -> recorder::TestClerk<A::Clerk> {
         self.clerk(self.cluster().make_client())
     }
 
     /// A clerk that knows all servers of group 0 and reaches only these.
-    pub fn make_clerk_to(&self, servers: &[usize]) -> TestClerk {
+    pub fn make_clerk_to(&self, servers: &[usize]) -> recorder::TestClerk<A::Clerk> {
         self.clerk(self.recorder.client_to(servers))
     }
 
-    fn clerk(&self, client: Client) -> TestClerk {
-        let servers = self.cluster().group(GROUP_0).server_names().to_vec();
-        let clerk = self.maker.make_clerk(client.clone(), servers);
+    fn clerk(&self, client: Client) -> recorder::TestClerk<A::Clerk> {
+        let mut servers = self.cluster().group(GROUP_0).server_names();
+        for last in (1..servers.len()).rev() {
+            servers.swap(last, labrt::random_range(0..=last));
+        }
+        let clerk = (self.maker)(&client, client.ends_to(&servers));
         self.recorder.clerk(clerk, client)
     }
 
     /// Removes the clerk's ends from the network.
-    pub fn delete_clerk(&self, clerk: &TestClerk) {
+    pub fn delete_clerk(&self, clerk: &recorder::TestClerk<A::Clerk>) {
         self.cluster().delete_client(clerk.client());
+    }
+
+    /// Starts `n` clients, each a task with its number and a clerk of its own.
+    pub fn spawn_clients<R: Send + 'static>(
+        &self,
+        n: usize,
+        run: impl Fn(usize, &recorder::TestClerk<A::Clerk>) -> R + Send + Sync + 'static,
+    ) -> Vec<labrt::JoinHandle<R>> {
+        let run = Arc::new(run);
+        let client = |number| {
+            let (harness, run) = (self.clone(), Arc::clone(&run));
+            crate::spawn(move || {
+                let clerk = harness.make_clerk();
+                let result = run(number, &clerk);
+                harness.delete_clerk(&clerk);
+                result
+            })
+        };
+        (0..n).map(client).collect()
+    }
+
+    /// Waits for a client. One that has failed fails the test.
+    #[track_caller]
+    pub fn join<R>(client: labrt::JoinHandle<R>) -> R {
+        match client.join() {
+            Ok(result) => result,
+            Err(error) => fatal!("a client has failed: {error}"),
+        }
+    }
+
+    // ---- faults -------------------------------------------------------------------------------
+
+    /// Starts a task that partitions the servers at random, again and again, until told to stop.
+    pub fn start_partitioner(&self) -> Partitioner {
+        Partitioner::start(self.cluster().group(GROUP_0))
+    }
+
+    /// Ends the partitions, and gives the servers the time for an election.
+    #[track_caller]
+    pub fn heal(&self, partitioner: Partitioner) {
+        partitioner.stop();
+        self.cluster().group(GROUP_0).connect_all();
+        labrt::sleep(ELECTION_TIMEOUT);
+    }
+
+    // ---- the verdict --------------------------------------------------------------------------
+
+    /// Judges the whole history so far. An illegal one fails the test; one that could not be decided
+    /// is inconclusive, which is not a pass.
+    #[track_caller]
+    pub fn check_porcupine(&self) {
+        self.recorder.check_porcupine();
+    }
+
+    /// Judges what has not been judged yet, prints the line of the last part, cleans the cluster up.
+    #[track_caller]
+    pub fn cleanup(&self) {
+        self.recorder.cleanup();
+    }
+}
+
+impl Harness<Versioned> {
+    /// A harness over this cluster; `make_clerk` gets a client, and its ends to the servers of
+    /// group 0. With `random_keys`, clients spread over many keys.
+    pub fn new<C: Clerk + Send + Sync + 'static>(
+        cluster: Cluster,
+        make_clerk: impl Fn(&Client, Vec<ClientEnd>) -> C + Send + Sync + 'static,
+        random_keys: bool,
+    ) -> KvHarness {
+        let boxed = move |client: &Client, servers| Box::new(make_clerk(client, servers)) as _;
+        Harness::with_maker(cluster, boxed, random_keys)
     }
 
     // ---- recorded operations ------------------------------------------------------------------------------------------
@@ -235,19 +342,5 @@ impl KvHarness {
             version = version.next();
         }
         version
-    }
-
-    // ---- the verdict --------------------------------------------------------------------------------------------------
-
-    /// Judges the whole history so far. An illegal one fails the test; one that could not be decided is inconclusive, which is not a pass.
-    #[track_caller]
-    pub fn check_porcupine(&self) {
-        self.recorder.check_porcupine();
-    }
-
-    /// Judges what has not been judged yet, prints the line of the last part, cleans the cluster up.
-    #[track_caller]
-    pub fn cleanup(&self) {
-        self.recorder.cleanup();
     }
 }

@@ -23,7 +23,7 @@ mod verdict;
 mod workload;
 
 pub use generic::GenericTest;
-pub use harness::{ClerkMaker, KvHarness, TestClerk};
+pub use harness::{Api, Harness, KvHarness, TestClerk, Versioned};
 pub use op_log::{Answer, Op, OpLog, ReadError, Request};
 pub use text::Text;
 pub use verdict::{Legality, judge_append_history, judge_history};

@@ -32,7 +32,7 @@ pub enum Legality {
 
 /// Judges a history of the versioned service.
 pub fn judge_history(ops: &[Op]) -> Legality {
-    judge_with(&VersionedKv, ops, |_, op| versioned(op))
+    judge_with(&VersionedKv, ops, versioned)
 }
 
 /// Judges a history of the service with Put, Append and Get.
@@ -72,7 +72,7 @@ pub(crate) fn contradiction(ops: &[Op]) -> Option<Contradiction> {
     };
     if !ops.iter().any(unversioned_op) {
         let all = ops.iter().enumerate().collect();
-        return contradiction_with(&VersionedKv, all, |_, op| versioned(op));
+        return contradiction_with(&VersionedKv, all, versioned);
     }
     let mut keys: BTreeMap<&str, Vec<(usize, &Op)>> = BTreeMap::new();
     for (at, op) in ops.iter().enumerate() {
@@ -163,8 +163,15 @@ fn foreign<T>(op: &Op) -> Result<T, String> {
     Err(format!("{:?} is not an operation of this service", op.request))
 }
 
+/// The write at this place of the history, of which nobody knows whether and when it takes effect.
+/// Its client goes on, so it is an operation of a client of its own that never returned.
+fn unanswered<I, O>(at: usize, call: u64, input: I) -> Operation<I, O> {
+    let alone = i64::try_from(at).map_or(i64::MIN, |at| -1 - at);
+    Operation::pending(alone, call, input)
+}
+
 /// A get that never returned says nothing.
-fn versioned(op: &Op) -> Translated<VersionedKv> {
+fn versioned(at: usize, op: &Op) -> Translated<VersionedKv> {
     let input = match &op.request {
         Request::Get { key } => Input::get(key),
         Request::Put { key, value, version } => Input::put(key, value, version.get()),
@@ -172,7 +179,7 @@ fn versioned(op: &Op) -> Translated<VersionedKv> {
     };
     let call = op.call.as_nanos();
     let get = matches!(op.request, Request::Get { .. });
-    let Some((at, answer)) = &op.returned else {
+    let Some((returned, answer)) = &op.returned else {
         return Ok((!get).then(|| Operation::pending(op.client, call, input)));
     };
     let output = match answer {
@@ -182,11 +189,14 @@ fn versioned(op: &Op) -> Translated<VersionedKv> {
         Answer::Failed(Error::NoKey) => Output::NoKey,
         Answer::Failed(Error::Version) => Output::Version,
         Answer::Failed(Error::Maybe) => Output::Maybe,
+        Answer::Failed(Error::TooLarge) => return Ok(None), // certainly not done
+        Answer::Failed(Error::TimedOut) if get => return Ok(None),
+        Answer::Failed(Error::TimedOut) => return Ok(Some(unanswered(at, call, input))),
         // A clerk keeps these to itself. The model knows no such answer: give one that no operation of the kind may have.
         Answer::Failed(Error::WrongLeader | Error::WrongGroup) if get => Output::Done,
         Answer::Failed(Error::WrongLeader | Error::WrongGroup) => Output::value("", 0),
     };
-    Ok(Some(Operation::new(op.client, call, input, at.as_nanos(), output)))
+    Ok(Some(Operation::new(op.client, call, input, returned.as_nanos(), output)))
 }
 
 /// A get that never returned says nothing; a write with an uncertain answer is one that never returned, of a client of its own.
@@ -208,9 +218,10 @@ fn unversioned(at: usize, op: &Op, key: &Arc<str>) -> Translated<Foreseen> {
     let output = match answer {
         Answer::Text(text) => Told::Text(text.clone()),
         Answer::Done => Told::Done,
-        Answer::Failed(Error::Maybe) if !get => {
-            let alone = i64::try_from(at).map_or(i64::MIN, |at| -1 - at);
-            return Ok(Some(Operation::pending(alone, call, input)));
+        Answer::Failed(Error::TooLarge) => return Ok(None), // certainly not done
+        Answer::Failed(Error::TimedOut) if get => return Ok(None),
+        Answer::Failed(Error::Maybe | Error::TimedOut) if !get => {
+            return Ok(Some(unanswered(at, call, input)));
         }
         Answer::Value(..) | Answer::Failed(_) => return foreign(op),
     };

@@ -1,6 +1,5 @@
 //! What clients do in key/value tests, and what must hold afterwards.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use kvapi::{Clerk as _, Error, Version};
@@ -49,7 +48,7 @@ pub struct AppendEntry {
     /// Number of the client.
     #[serde(rename = "Id")]
     pub id: usize,
-    /// Its how-manieth.
+    /// The index of the element within its client.
     #[serde(rename = "N")]
     pub number: u64,
 }
@@ -145,34 +144,15 @@ impl KvHarness {
         run: impl Fn(usize, &TestClerk, &Receiver<()>) -> R + Send + Sync + 'static,
     ) -> Vec<R> {
         let (stop, done) = channel::bounded::<()>(0);
-        let run = Arc::new(run);
-        let client = |number| {
-            let (harness, run, done) = (self.clone(), Arc::clone(&run), done.clone());
-            crate::spawn(move || {
-                let clerk = harness.make_clerk();
-                let result = run(number, &clerk, &done);
-                harness.delete_clerk(&clerk);
-                result
-            })
-        };
-        let clients: Vec<_> = (0..n).map(client).collect();
-        drop(done); // only clients hold it now: if all have ended, nobody waits for them
+        // Only clients hold `done`: if all have ended, nobody waits for them.
+        let clients = self.spawn_clients(n, move |number, clerk| run(number, clerk, &done));
         labrt::sleep(time);
         for _ in 0..n {
             if stop.send(()).is_err() {
                 break;
             }
         }
-        let result = |client: labrt::JoinHandle<R>| match client.join() {
-            Ok(result) => result,
-            Err(error) => fatal!("a client has failed: {error}"),
-        };
-        clients.into_iter().map(result).collect()
-    }
-
-    /// Starts a task that partitions the group at random, again and again, until told to stop.
-    pub fn start_partitioner(&self, gid: u64) -> Partitioner {
-        Partitioner::start(self.cluster().group(gid))
+        clients.into_iter().map(KvHarness::join).collect()
     }
 
     /// Creates `n` keys `k<i>` with random values of `size` bytes, and checks that they are there.

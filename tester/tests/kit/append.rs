@@ -220,15 +220,15 @@ fn stamps_keep_the_order_of_what_happened_at_one_time() {
 struct Forgetful;
 
 impl kvapi::append::Clerk for Forgetful {
-    fn get(&self, _key: &str) -> String {
-        String::new()
+    fn get_until(&self, _: Instant, _key: &str) -> Result<String, Error> {
+        Ok(String::new())
     }
 
-    fn put(&self, _key: &str, _value: &str) -> Result<(), Error> {
+    fn put_until(&self, _: Instant, _key: &str, _value: &str) -> Result<(), Error> {
         Ok(())
     }
 
-    fn append(&self, _key: &str, _value: &str) -> Result<(), Error> {
+    fn append_until(&self, _: Instant, _key: &str, _value: &str) -> Result<(), Error> {
         Ok(())
     }
 }

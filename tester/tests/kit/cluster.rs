@@ -3,7 +3,7 @@
 use std::sync::atomic::Ordering;
 
 use labrpc::CallError;
-use tester::lab_test;
+use tester::{ServerName, lab_test};
 
 use super::service::{Count, Seen, counter, counter_cluster};
 
@@ -13,7 +13,7 @@ fn basic() {
     lab_test!(|| {
         let (cluster, seen) = counter_cluster(1);
         let client = cluster.make_client();
-        assert_eq!(client.call::<Count>("server-0-0", &()).unwrap(), 1);
+        assert_eq!(client.call::<Count>(ServerName::new(0, 0), &()).unwrap(), 1);
         assert_eq!(seen.calls.load(Ordering::SeqCst), 1);
         cluster.cleanup();
     });
@@ -25,11 +25,11 @@ fn shutdown_server() {
     lab_test!(|| {
         let (cluster, seen) = counter_cluster(1);
         let client = cluster.make_client();
-        client.call::<Count>("server-0-0", &()).unwrap();
+        client.call::<Count>(ServerName::new(0, 0), &()).unwrap();
         assert!(!seen.killed.load(Ordering::SeqCst));
         cluster.group(0).shutdown();
         assert!(seen.killed.load(Ordering::SeqCst));
-        assert_eq!(client.call::<Count>("server-0-0", &()), Err(CallError::NoReply));
+        assert_eq!(client.call::<Count>(ServerName::new(0, 0), &()), Err(CallError::NoReply));
         cluster.cleanup();
     });
 }
@@ -40,11 +40,11 @@ fn basic_and_shutdown_on_threads() {
     let outcome = tester::run(tester::Backend::Threads, 0, &tester::TestOptions::default(), || {
         let (cluster, seen) = counter_cluster(2);
         let client = cluster.make_client();
-        assert_eq!(client.call::<Count>("server-0-1", &()).unwrap(), 1);
+        assert_eq!(client.call::<Count>(ServerName::new(0, 1), &()).unwrap(), 1);
         cluster.group(0).shutdown_server(1);
         assert!(seen.killed.load(Ordering::SeqCst));
-        assert_eq!(client.call::<Count>("server-0-1", &()), Err(CallError::NoReply));
-        assert_eq!(client.call::<Count>("server-0-0", &()).unwrap(), 2);
+        assert_eq!(client.call::<Count>(ServerName::new(0, 1), &()), Err(CallError::NoReply));
+        assert_eq!(client.call::<Count>(ServerName::new(0, 0), &()).unwrap(), 2);
     });
     assert!(outcome.verdict.is_pass(), "{:?}", outcome.verdict);
     assert_eq!(outcome.rpcs, 3);
@@ -55,26 +55,26 @@ fn basic_and_shutdown_on_threads() {
 fn clients_reach_what_they_are_allowed_to() {
     lab_test!(|| {
         let (cluster, _) = counter_cluster(3);
-        let names = cluster.group(0).server_names().to_vec();
+        let names = cluster.group(0).server_names();
         let client = cluster.make_client_to(&names[..1]);
-        let reaches = || names.iter().map(|name| client.call::<Count>(name, &()).is_ok());
+        let reaches = || names.iter().map(|&name| client.call::<Count>(name, &()).is_ok());
         assert_eq!(reaches().collect::<Vec<_>>(), [true, false, false]);
         client.connect_to(&names[1..2]);
         // The end to the first server is in use already: it stays.
         assert_eq!(reaches().collect::<Vec<_>>(), [true, true, false]);
-        client.disconnect(&names[0]);
+        client.disconnect(names[0]);
         assert_eq!(reaches().collect::<Vec<_>>(), [false, true, false]);
         client.connect_all();
         assert_eq!(reaches().collect::<Vec<_>>(), [true, true, true]);
         client.disconnect_all();
         assert_eq!(reaches().collect::<Vec<_>>(), [false, false, false]);
-        let other = cluster.make_client_to::<&str>(&[]);
-        assert_eq!(other.call::<Count>(&names[0], &()), Err(CallError::NoReply));
+        let other = cluster.make_client_to(&[]);
+        assert_eq!(other.call::<Count>(names[0], &()), Err(CallError::NoReply));
         other.connect_all();
-        assert!(other.call::<Count>(&names[0], &()).is_ok());
+        assert!(other.call::<Count>(names[0], &()).is_ok());
         cluster.delete_client(&other);
         cluster.delete_client(&other);
-        assert_eq!(other.call::<Count>(&names[0], &()), Err(CallError::NoReply));
+        assert_eq!(other.call::<Count>(names[0], &()), Err(CallError::NoReply));
     });
 }
 
@@ -86,12 +86,12 @@ fn further_groups() {
         let seen = std::sync::Arc::<Seen>::default();
         let theirs = seen.clone();
         let group = cluster.make_group_start(7, 2, move |_| counter(&theirs));
-        assert_eq!(group.server_names(), ["server-7-0", "server-7-1"]);
+        assert_eq!(group.server_names(), [0, 1].map(|i| ServerName::new(7, i)));
         let client = cluster.make_client();
-        assert!(client.call::<Count>("server-7-1", &()).is_ok());
+        assert!(client.call::<Count>(ServerName::new(7, 1), &()).is_ok());
         cluster.exit_group(7);
         assert!(cluster.find_group(7).is_none());
-        assert!(client.call::<Count>("server-7-1", &()).is_err());
+        assert!(client.call::<Count>(ServerName::new(7, 1), &()).is_err());
         assert!(seen.killed.load(Ordering::SeqCst));
     });
 }

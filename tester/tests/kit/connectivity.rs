@@ -8,7 +8,7 @@ use super::service::{Reach, reach_server};
 fn reach(cluster: &Cluster) -> String {
     let client = cluster.make_client();
     let group = cluster.group(0);
-    let rows = group.server_names().iter().map(|name| {
+    let rows = group.server_names().into_iter().map(|name| {
         let reached = client.call::<Reach>(name, &()).unwrap();
         reached.iter().map(|yes| if *yes { '1' } else { '0' }).collect::<String>()
     });

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use labrt::events::{Cluster, Event, Record, Rpc, rpc};
 use runner::{Judgement, Mode, Settings, TestId, TestOptions};
+use tester::ServerName;
 use tester::kv::KvHarness;
 
 use super::service::{Count, Flaw, KvClerk, counter_cluster, kv_cluster};
@@ -36,7 +37,7 @@ fn report_files_and_the_command_that_repeats() {
         cluster.group(0).disconnect_all(1);
         let client = cluster.make_client();
         labrt::sleep(Duration::from_secs(2));
-        let count = client.call::<Count>("server-0-2", &()).unwrap();
+        let count = client.call::<Count>(ServerName::new(0, 2), &()).unwrap();
         if count == 1 {
             tester::fatal!("the count is {count}");
         }
@@ -152,7 +153,7 @@ fn a_replay_writes_everything_of_a_passing_run() {
     let body = || {
         let (cluster, _) = counter_cluster(3);
         cluster.begin("Test: replayed");
-        cluster.make_client().call::<Count>("server-0-0", &()).unwrap();
+        cluster.make_client().call::<Count>(ServerName::new(0, 0), &()).unwrap();
         cluster.end();
     };
     let judgement = replay("replayed", None, body);

@@ -6,7 +6,8 @@ use std::time::Duration;
 use labrpc::{Method, Service};
 use labrt::{Mutex, Persister};
 use tester::{
-    Backend, Cluster, ClusterOptions, Hosted, ServerSetup, TestOptions, hosted, lab_test,
+    Backend, Cluster, ClusterOptions, Hosted, ServerName, ServerSetup, TestOptions, hosted,
+    lab_test,
 };
 
 enum Save {}
@@ -24,7 +25,7 @@ fn disk_server(setup: ServerSetup) -> Vec<Box<dyn Hosted>> {
     });
     // What it writes when it is killed comes after its disk was set aside.
     let disk = setup.persister;
-    vec![hosted(Some(save), move || disk.save(b"written while dying".to_vec(), None).unwrap())]
+    vec![hosted([save], move || disk.save(b"written while dying".to_vec(), None).unwrap())]
 }
 
 fn state(disk: &Persister) -> String {
@@ -38,7 +39,7 @@ fn a_restart_finds_what_was_saved_before_the_shutdown() {
         let group = cluster.group(0);
         assert_eq!((group.log_size(), group.snapshot_size()), (0, 0));
         let client = cluster.make_client();
-        client.call::<Save>("server-0-1", &"first life".to_owned()).unwrap();
+        client.call::<Save>(ServerName::new(0, 1), &"first life".to_owned()).unwrap();
         assert_eq!((group.log_size(), group.snapshot_size()), (10, 4));
         let old = group.persister(1);
         group.shutdown_server(1);
@@ -47,7 +48,7 @@ fn a_restart_finds_what_was_saved_before_the_shutdown() {
         assert_eq!(group.log_size(), 10);
         group.start_server(1);
         assert_eq!(state(&group.persister(1)), "first life");
-        client.call::<Save>("server-0-1", &"second".to_owned()).unwrap();
+        client.call::<Save>(ServerName::new(0, 1), &"second".to_owned()).unwrap();
         assert_eq!(state(&group.persister(1)), "second");
         assert_eq!(state(&group.persister(0)), "");
     });
@@ -60,15 +61,15 @@ fn a_crash_kills_without_telling() {
         let cluster = Cluster::new(ClusterOptions::new(1), disk_server);
         let group = cluster.group(0);
         let client = cluster.make_client();
-        client.call::<Save>("server-0-0", &"kept".to_owned()).unwrap();
+        client.call::<Save>(ServerName::new(0, 0), &"kept".to_owned()).unwrap();
         let old = group.persister(0);
         group.crash_server(0).unwrap();
         assert_eq!(state(&old), "kept");
-        assert!(client.call::<Save>("server-0-0", &"lost".to_owned()).is_err());
+        assert!(client.call::<Save>(ServerName::new(0, 0), &"lost".to_owned()).is_err());
         assert!(!group.is_running(0));
         group.start_server(0);
         assert_eq!(state(&group.persister(0)), "kept");
-        client.call::<Save>("server-0-0", &"again".to_owned()).unwrap();
+        client.call::<Save>(ServerName::new(0, 0), &"again".to_owned()).unwrap();
     });
     assert!(outcome.verdict.is_pass(), "{}", outcome.verdict.report());
 }
@@ -101,15 +102,15 @@ fn no_positive_reply_once_the_kill_begins() {
             let slow =
                 Service::new("Slow").method::<Slow>(|()| labrt::sleep(Duration::from_millis(30)));
             vec![
-                hosted(Some(slow), move || {
+                hosted([slow], move || {
                     one.lock().push("first");
                     labrt::sleep(Duration::from_millis(200));
                 }),
-                hosted(None, move || two.lock().push("second")),
+                hosted([], move || two.lock().push("second")),
             ]
         });
         let client = cluster.make_client();
-        let call = tester::spawn(move || client.call::<Slow>("server-0-0", &()));
+        let call = tester::spawn(move || client.call::<Slow>(ServerName::new(0, 0), &()));
         labrt::sleep(Duration::from_millis(10));
         cluster.group(0).shutdown_server(0);
         assert!(call.join().unwrap().is_err());
@@ -129,7 +130,7 @@ fn a_task_that_outlives_its_server_is_a_leak() {
                     }
                 });
             }
-            vec![hosted(None, || {})]
+            vec![hosted([], || {})]
         });
     }
     let outcome = tester::run(Backend::Sim, 1, &TestOptions::default(), body);
@@ -146,7 +147,7 @@ fn a_leak_of_an_earlier_life_is_found() {
     fn body() {
         let cluster = Cluster::new(ClusterOptions::new(1), |_| {
             labrt::spawn(|| labrt::sleep(Duration::from_secs(60)));
-            vec![hosted(None, || {})]
+            vec![hosted([], || {})]
         });
         cluster.group(0).shutdown();
         cluster.group(0).start_server(0);

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use runner::{Judgement, Settings, TestId, judge as judge_test};
+use tester::ServerName;
 use tester::TestOptions;
 use tester::nemesis::{self, FaultKind, Limits, Nemesis, Schedule, Target};
 
@@ -74,7 +75,7 @@ fn faults_begin_and_end_as_written() {
         let group = cluster.group(0);
         let nemesis = Nemesis::start(&cluster, &schedule, || None);
         let client = cluster.make_client();
-        let answers = |server| client.call::<Count>(&format!("server-0-{server}"), &()).is_ok();
+        let answers = |server| client.call::<Count>(ServerName::new(0, server), &()).is_ok();
         let at = |ms: u64| labrt::sleep_until(labrt::Instant::from_nanos(ms * 1_000_000));
         at(50);
         assert!(group.is_running(1) && answers(0));

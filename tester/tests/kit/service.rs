@@ -6,8 +6,8 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
 use kvapi::{Clerk, Error, GetArgs, GetReply, PutArgs, PutReply, Version, VersionedStore};
-use labrpc::{Method, Service};
-use labrt::Mutex;
+use labrpc::{ClientEnd, Method, Service};
+use labrt::{Instant, Mutex};
 use tester::{Client, Cluster, ClusterOptions, Hosted, ServerSetup, hosted};
 
 pub(crate) enum Get {}
@@ -73,42 +73,49 @@ pub(crate) fn kv_service(flaw: Flaw) -> Service {
 
 pub(crate) fn kv_cluster(reliable: bool, flaw: Flaw) -> Cluster {
     let options = ClusterOptions::new(1).reliable(reliable);
-    Cluster::new(options, move |_| vec![hosted(Some(kv_service(flaw)), || {})])
+    Cluster::new(options, move |_| vec![hosted([kv_service(flaw)], || {})])
 }
 
 /// A clerk of the first server.
 pub(crate) struct KvClerk {
-    client: Client,
-    server: String,
+    server: ClientEnd,
 }
 
 impl KvClerk {
-    pub(crate) fn new(client: Client, servers: Vec<String>) -> KvClerk {
-        KvClerk { client, server: servers.into_iter().next().unwrap() }
+    pub(crate) fn new(_: &Client, servers: Vec<ClientEnd>) -> KvClerk {
+        KvClerk { server: servers.into_iter().next().unwrap() }
     }
 }
 
 impl Clerk for KvClerk {
-    fn get(&self, key: &str) -> Result<(String, Version), Error> {
+    fn get_until(&self, deadline: Instant, key: &str) -> Result<(String, Version), Error> {
         let args = GetArgs { key: key.to_owned() };
-        loop {
-            if let Ok(reply) = self.client.call::<Get>(&self.server, &args) {
+        while labrt::now() < deadline {
+            if let Ok(reply) = self.server.call::<Get>(&args) {
                 return reply.outcome;
             }
             labrt::sleep(Duration::from_millis(10));
         }
+        Err(Error::TimedOut)
     }
 
-    fn put(&self, key: &str, value: &str, version: Version) -> Result<(), Error> {
+    fn put_until(
+        &self,
+        deadline: Instant,
+        key: &str,
+        value: &str,
+        version: Version,
+    ) -> Result<(), Error> {
         let args = PutArgs { key: key.to_owned(), value: value.to_owned(), version };
         let mut first = true;
-        loop {
-            if let Ok(reply) = self.client.call::<Put>(&self.server, &args) {
+        while labrt::now() < deadline {
+            if let Ok(reply) = self.server.call::<Put>(&args) {
                 return kvapi::clerk::put_outcome(first, reply.outcome);
             }
             first = false;
             labrt::sleep(Duration::from_millis(10));
         }
+        Err(Error::TimedOut)
     }
 }
 
@@ -141,7 +148,7 @@ pub(crate) fn counter(seen: &Arc<Seen>) -> Vec<Box<dyn Hosted>> {
     let (calls, kill) = (Arc::clone(seen), Arc::clone(seen));
     let service = Service::new("Counter")
         .method::<Count>(move |()| calls.calls.fetch_add(1, Ordering::SeqCst) + 1);
-    vec![hosted(Some(service), move || kill.killed.store(true, Ordering::SeqCst))]
+    vec![hosted([service], move || kill.killed.store(true, Ordering::SeqCst))]
 }
 
 /// A cluster of servers that tell, on request, whom of their group they can reach.
@@ -162,9 +169,9 @@ impl Method for Ping {
 }
 
 pub(crate) fn reach_server(setup: ServerSetup) -> Vec<Box<dyn Hosted>> {
-    let ends = setup.ends;
+    let ends = setup.peers;
     let service = Service::new("Reach")
         .method::<Ping>(|()| ())
         .method::<Reach>(move |()| ends.iter().map(|end| end.call::<Ping>(&()).is_ok()).collect());
-    vec![hosted(Some(service), || {})]
+    vec![hosted([service], || {})]
 }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use tester::{Backend, Cluster, ClusterOptions, Figures, TestOptions, passed_line};
+use tester::{Backend, Cluster, ClusterOptions, Figures, ServerName, TestOptions, passed_line};
 
 use super::service::{Count, counter_cluster, reach_server};
 
@@ -39,10 +39,10 @@ fn parts_are_counted_each_on_its_own() {
     let got = lines(|| {
         let (cluster, _) = counter_cluster(3);
         let client = cluster.make_client();
-        client.call::<Count>("server-0-0", &()).unwrap();
+        client.call::<Count>(ServerName::new(0, 0), &()).unwrap();
         cluster.begin("Test: one");
         for _ in 0..5 {
-            client.call::<Count>("server-0-0", &()).unwrap();
+            client.call::<Count>(ServerName::new(0, 0), &()).unwrap();
             cluster.op();
         }
         labrt::sleep(Duration::from_millis(1_234));
@@ -76,11 +76,11 @@ fn totals_of_a_run_count_all_its_clusters() {
             let (cluster, _) = counter_cluster(1);
             let client = cluster.make_client();
             for _ in 0..3 {
-                client.call::<Count>("server-0-0", &()).unwrap();
+                client.call::<Count>(ServerName::new(0, 0), &()).unwrap();
             }
             cluster.op();
             cluster.end();
-            client.call::<Count>("server-0-0", &()).unwrap();
+            client.call::<Count>(ServerName::new(0, 0), &()).unwrap();
             cluster.cleanup();
         }
     });
@@ -95,13 +95,13 @@ fn incoming_calls_are_counted_for_each_life() {
         let group = cluster.group(0);
         let client = cluster.make_client();
         for _ in 0..3 {
-            client.call::<Count>("server-0-1", &()).unwrap();
+            client.call::<Count>(ServerName::new(0, 1), &()).unwrap();
         }
         assert_eq!((group.rpc_count(0), group.rpc_count(1)), (0, 3));
         group.shutdown_server(1);
         assert_eq!(group.rpc_count(1), 0);
         group.start_server(1);
-        client.call::<Count>("server-0-1", &()).unwrap();
+        client.call::<Count>(ServerName::new(0, 1), &()).unwrap();
         assert_eq!(group.rpc_count(1), 1);
     });
 }

@@ -22,19 +22,17 @@ type History = Arc<Mutex<Vec<Operation<Op, Reply>>>>;
 
 /// Called for every start and restart of a server.
 fn start(setup: ServerSetup) -> Vec<Box<dyn Hosted>> {
-    let ServerSetup { ends, me, persister, .. } = setup;
+    let ServerSetup { peers, me, persister, .. } = setup;
     // A snapshot whenever the saved log nears 2000 bytes.
     let max_raft_state = Some(2000);
-    let options = rsm::Options { peers: ends, me, persister, max_raft_state };
+    let options = rsm::Options { peers, me, persister, max_raft_state };
     let server = BankServer::start(options).unwrap_or_else(|error| panic!("server {me}: {error}"));
-    let [bank, raft] = server.services();
-    vec![hosted(Some(bank), move || server.kill()), hosted(Some(raft), || {})]
+    vec![hosted(server.services(), move || server.kill())]
 }
 
 fn clerk(cluster: &Cluster) -> Clerk {
     let client = cluster.make_client();
-    let names = cluster.group(0).server_names().to_vec();
-    Clerk::new(names.iter().map(|name| client.end_to(name)).collect())
+    Clerk::new(client.ends_to(&cluster.group(0).server_names())).expect("there are servers")
 }
 
 fn random_op() -> Op {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use super::super::ELECTION_TIMEOUT;
+use super::super::{ELECTION_TIMEOUT, GenericTest};
 use super::checks::{check_appends, element};
 use super::harness::{AppendHarness, TestClerk};
 use crate::cluster::GROUP_0;
@@ -20,79 +20,26 @@ pub const SPEED_OPS: usize = 1000;
 /// Each within a third of a heartbeat interval.
 const SPEED_LIMIT: Duration = Duration::from_nanos(33_333_333 * SPEED_OPS as u64);
 
-/// Parameters of a test.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub struct AppendTest {
-    /// What the title ends with, such as `3A`.
-    pub part: &'static str,
-    /// Clients.
-    pub clients: usize,
-    /// Servers of group 0.
-    pub servers: usize,
-    /// Whether the network delivers everything.
-    pub reliable: bool,
-    /// Whether servers are restarted.
-    pub crash: bool,
-    /// Whether the network is partitioned.
-    pub partitions: bool,
-    /// Bytes of Raft state above which a server should take a snapshot; `None` for never.
-    pub max_raft_state: Option<usize>,
-    /// How many times `max_raft_state` the Raft state may have at the checks; `None`: not checked.
-    pub slack: Option<usize>,
-    /// Whether all clients share as many keys as there are clients.
-    pub random_keys: bool,
-}
-
-impl AppendTest {
-    /// One client, five servers, a reliable network, no faults, no snapshots, a key a client.
-    pub fn new(part: &'static str) -> AppendTest {
-        AppendTest {
-            part,
-            clients: 1,
-            servers: 5,
-            reliable: true,
-            crash: false,
-            partitions: false,
-            max_raft_state: None,
-            slack: Some(8),
-            random_keys: false,
-        }
-    }
-
-    /// The title that the test prints: `Test: restarts, snapshots, many clients (3B)`.
-    pub fn title(&self) -> String {
-        let mut title = String::from("Test: ");
-        let parts = [
-            (!self.reliable, "unreliable net, "),
-            (self.crash, "restarts, "),
-            (self.partitions, "partitions, "),
-            (self.max_raft_state.is_some(), "snapshots, "),
-            (self.random_keys, "random keys, "),
-        ];
-        parts.iter().filter(|(on, _)| *on).for_each(|(_, text)| title.push_str(text));
-        title.push_str(if self.clients > 1 { "many clients" } else { "one client" });
-        title.push_str(&format!(" ({})", self.part));
-        title
-    }
-
+impl GenericTest {
     /// Runs the scenario, the clean-up included. The harness's cluster must have been made with these parameters.
     #[track_caller]
-    pub fn run(&self, harness: &AppendHarness) {
-        harness.cluster().begin(&self.title());
+    pub fn run_append(&self, harness: &AppendHarness) {
+        harness.cluster().begin(&self.early_title());
         let clerk = harness.make_clerk();
         for _ in 0..ROUNDS {
-            self.round(harness, &clerk);
-            self.check_sizes(harness);
+            self.append_round(harness, &clerk);
+            self.check_sizes(&harness.cluster().group(GROUP_0));
         }
         harness.cleanup();
     }
 
     #[track_caller]
-    fn round(&self, harness: &AppendHarness, clerk: &TestClerk) {
+    fn append_round(&self, harness: &AppendHarness, clerk: &TestClerk) {
         let done = Arc::new(AtomicBool::new(false));
         let (theirs, until, test) = (harness.clone(), Arc::clone(&done), self.clone());
-        let clients = harness
-            .spawn_clients(self.clients, move |me, clerk| test.client(&theirs, me, clerk, &until));
+        let clients = harness.spawn_clients(self.clients, move |me, clerk| {
+            test.append_client(&theirs, me, clerk, &until)
+        });
         let partitioner = self.partitions.then(|| {
             // The clients first get some time without partitions.
             labrt::sleep(ELECTION_TIMEOUT);
@@ -121,7 +68,7 @@ impl AppendTest {
 
     /// One client until told to stop. Returns the number of its elements.
     #[track_caller]
-    fn client(
+    fn append_client(
         &self,
         harness: &AppendHarness,
         me: usize,
@@ -155,24 +102,9 @@ impl AppendTest {
         written
     }
 
-    #[track_caller]
-    fn check_sizes(&self, harness: &AppendHarness) {
-        let group = harness.cluster().group(GROUP_0);
-        let (log, snapshot) = (group.log_size(), group.snapshot_size());
-        match (self.max_raft_state, self.slack) {
-            (Some(limit), Some(slack)) if log > slack * limit => {
-                fatal!("logs were not trimmed ({log} > {slack}*{limit})")
-            }
-            (None, _) if snapshot > 0 => {
-                fatal!("snapshot too large ({snapshot}), should not be used when maxraftstate = -1")
-            }
-            _ => {}
-        }
-    }
-
     /// A thousand appends one after the other, each within a third of a heartbeat; the clean-up included.
     #[track_caller]
-    pub fn run_speed(&self, harness: &AppendHarness) {
+    pub fn run_append_speed(&self, harness: &AppendHarness) {
         harness.cluster().begin(&format!("Test: ops complete fast enough ({})", self.part));
         let clerk = harness.make_clerk();
         let bare = clerk.bare();

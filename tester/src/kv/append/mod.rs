@@ -5,5 +5,5 @@ mod generic;
 mod harness;
 
 pub use checks::{check_appends, check_concurrent_appends, element};
-pub use generic::{AppendTest, SPEED_OPS};
-pub use harness::{AppendHarness, ClerkMaker, TestClerk};
+pub use generic::SPEED_OPS;
+pub use harness::{AppendHarness, TestClerk, Unversioned};

@@ -1,15 +1,14 @@
 //! Part 3B of the editions 2018 to 2021: Put, Append and Get with a bound on the saved Raft state.
 
-use tester::kv::ELECTION_TIMEOUT;
-use tester::kv::append::{AppendHarness, AppendTest};
+use tester::kv::append::AppendHarness;
+use tester::kv::{ELECTION_TIMEOUT, GenericTest};
 use tester::lab_test;
 
-use crate::append_harness::{Servers, generic, speed};
-use crate::harness::MAX_RAFT_STATE;
+use crate::harness::{MAX_RAFT_STATE, Servers, generic_append as generic, speed_append as speed};
 
 /// One client, five servers, snapshots.
-fn with_snapshots() -> AppendTest {
-    AppendTest { max_raft_state: Some(MAX_RAFT_STATE), ..AppendTest::new("3B") }
+fn with_snapshots() -> GenericTest {
+    GenericTest { max_raft_state: Some(MAX_RAFT_STATE), ..GenericTest::new("3B") }
 }
 
 fn check_log_size(h: &AppendHarness) {
@@ -22,7 +21,7 @@ fn check_log_size(h: &AppendHarness) {
 #[test]
 fn snapshot_rpc_kv3b() {
     lab_test!(|| {
-        let (h, _) = Servers::of(&AppendTest { servers: 3, ..with_snapshots() }).set_up();
+        let (h, _) = Servers::of(&GenericTest { servers: 3, ..with_snapshots() }).set_up();
         let group = h.cluster().group(0);
         let ck = h.make_clerk();
         h.cluster().begin("Test: InstallSnapshot RPC (3B)");
@@ -62,7 +61,7 @@ fn snapshot_rpc_kv3b() {
 #[test]
 fn snapshot_size_kv3b() {
     lab_test!(|| {
-        let (h, _) = Servers::of(&AppendTest { servers: 3, ..with_snapshots() }).set_up();
+        let (h, _) = Servers::of(&GenericTest { servers: 3, ..with_snapshots() }).set_up();
         let ck = h.make_clerk();
         h.cluster().begin("Test: snapshot size is reasonable (3B)");
         for _ in 0..200 {
@@ -81,31 +80,31 @@ fn snapshot_size_kv3b() {
 /// A thousand appends, as fast as without snapshots.
 #[test]
 fn speed_kv3b() {
-    lab_test!(|| speed(&AppendTest { servers: 3, ..with_snapshots() }));
+    lab_test!(|| speed(&GenericTest { servers: 3, ..with_snapshots() }));
 }
 
 /// One client, all servers restarted three times.
 #[test]
 fn snapshot_recover_kv3b() {
-    lab_test!(|| generic(&AppendTest { crash: true, ..with_snapshots() }));
+    lab_test!(|| generic(&GenericTest { crash: true, ..with_snapshots() }));
 }
 
 /// Twenty clients.
 #[test]
 fn snapshot_recover_many_clients_kv3b() {
-    lab_test!(|| generic(&AppendTest { clients: 20, crash: true, ..with_snapshots() }));
+    lab_test!(|| generic(&GenericTest { clients: 20, crash: true, ..with_snapshots() }));
 }
 
 /// Five clients over a lossy network.
 #[test]
 fn snapshot_unreliable_kv3b() {
-    lab_test!(|| generic(&AppendTest { clients: 5, reliable: false, ..with_snapshots() }));
+    lab_test!(|| generic(&GenericTest { clients: 5, reliable: false, ..with_snapshots() }));
 }
 
 /// And restarts.
 #[test]
 fn snapshot_unreliable_recover_kv3b() {
-    lab_test!(|| generic(&AppendTest {
+    lab_test!(|| generic(&GenericTest {
         clients: 5,
         reliable: false,
         crash: true,
@@ -116,7 +115,7 @@ fn snapshot_unreliable_recover_kv3b() {
 /// And partitions.
 #[test]
 fn snapshot_unreliable_recover_concurrent_partition_kv3b() {
-    lab_test!(|| generic(&AppendTest {
+    lab_test!(|| generic(&GenericTest {
         clients: 5,
         reliable: false,
         crash: true,
@@ -128,7 +127,7 @@ fn snapshot_unreliable_recover_concurrent_partition_kv3b() {
 /// And fifteen clients on fifteen keys of seven servers.
 #[test]
 fn snapshot_unreliable_recover_concurrent_partition_linearizable_kv3b() {
-    lab_test!(|| generic(&AppendTest {
+    lab_test!(|| generic(&GenericTest {
         clients: 15,
         servers: 7,
         reliable: false,

@@ -4,35 +4,35 @@ use std::time::Duration;
 
 use kvapi::Clerk as _;
 use kvraft::{Reads, append};
-use tester::kv::append::AppendTest;
+use tester::kv::GenericTest;
 use tester::lab_test;
 
-use crate::append_harness::Servers;
+use crate::harness::Servers;
 
 fn read_index(servers: usize) -> Servers {
     Servers { reads: Reads::ReadIndex, ..Servers::new(servers) }
 }
 
-fn generic(test: &AppendTest) {
-    test.run(&Servers { reads: Reads::ReadIndex, ..Servers::of(test) }.set_up().0);
+fn generic(test: &GenericTest) {
+    test.run_append(&Servers { reads: Reads::ReadIndex, ..Servers::of(test) }.set_up().0);
 }
 
 /// Five clients, with leaders that are cut off, and restarted.
 #[test]
 fn read_index_with_restarts_and_partitions() {
-    lab_test!(|| generic(&AppendTest {
+    lab_test!(|| generic(&GenericTest {
         clients: 5,
         crash: true,
         partitions: true,
         max_raft_state: Some(1000),
-        ..AppendTest::new("ReadIndex")
+        ..GenericTest::new("ReadIndex")
     }));
 }
 
 /// Fifteen clients share their keys, so that each sees the others' writes; and messages are lost.
 #[test]
 fn read_index_with_everything_and_shared_keys() {
-    lab_test!(|| generic(&AppendTest {
+    lab_test!(|| generic(&GenericTest {
         clients: 15,
         servers: 7,
         crash: true,
@@ -40,7 +40,7 @@ fn read_index_with_everything_and_shared_keys() {
         reliable: false,
         random_keys: true,
         max_raft_state: Some(1000),
-        ..AppendTest::new("ReadIndex")
+        ..GenericTest::new("ReadIndex")
     }));
 }
 
@@ -105,7 +105,7 @@ fn a_deposed_leader_serves_no_stale_read() {
         // By its own account, and by RPC.
         let look = |machine: &append::Machine| machine.get("k");
         let answer = running.server(leader).rsm().read(Duration::from_millis(200), look);
-        assert_eq!(answer, Err(rsm::ReadError::Raft(raft::ReadError::TimedOut)));
+        assert_eq!(answer, Err(rsm::ReadError::TimedOut));
         let client = h.cluster().make_client();
         let args = append::GetArgs { key: "k".to_owned() };
         let reply = client.call::<append::Get>(group.server_name(leader), &args).unwrap();
@@ -178,14 +178,15 @@ fn a_pending_read_ends_with_the_leader() {
 #[test]
 fn read_index_in_the_versioned_service() {
     lab_test!(|| {
-        let test = tester::kv::GenericTest {
+        let test = GenericTest {
             clients: 5,
             crash: true,
             partitions: true,
             max_raft_state: Some(1000),
-            ..tester::kv::GenericTest::new("ReadIndex")
+            ..GenericTest::new("ReadIndex")
         };
-        let harness = crate::harness::set_up_with_reads(&test, Reads::ReadIndex);
+        let servers = Servers { reads: Reads::ReadIndex, ..Servers::of(&test) };
+        let (harness, _) = servers.set_up_versioned(&test.title(), test.random_keys);
         let clerk = harness.make_clerk();
         assert_eq!(clerk.get("nothing"), Err(kvapi::Error::NoKey));
         test.run(&harness);

@@ -1,15 +1,15 @@
 //! Part 3A of the editions 2018 to 2021: Put, Append and Get without snapshots, and the same tests once more with a limit that makes every
 //! command a snapshot.
 //!
-//! Most are one scenario with other parameters ([`tester::kv::append::AppendTest`]).
+//! Most are one scenario with other parameters ([`tester::kv::GenericTest`]).
 
 use std::time::Duration;
 
-use tester::kv::ELECTION_TIMEOUT;
-use tester::kv::append::{AppendHarness, AppendTest, check_concurrent_appends, element};
+use tester::kv::append::{AppendHarness, check_concurrent_appends, element};
+use tester::kv::{ELECTION_TIMEOUT, GenericTest};
 use tester::lab_test;
 
-use crate::append_harness::{Servers, generic, speed};
+use crate::harness::{Servers, generic_append as generic, speed_append as speed};
 
 /// Makes the tests of 3A, and the same with `maxraftstate` = 1, from one list of their parameters.
 macro_rules! parts_3a {
@@ -30,57 +30,57 @@ macro_rules! parts_3a {
     )*};
 }
 
-fn with_limit_1(test: AppendTest) -> AppendTest {
-    AppendTest { max_raft_state: Some(1), slack: None, ..test }
+fn with_limit_1(test: GenericTest) -> GenericTest {
+    GenericTest { max_raft_state: Some(1), slack: None, ..test }
 }
 
-fn one_client() -> AppendTest {
-    AppendTest::new("3A")
+fn one_client() -> GenericTest {
+    GenericTest::new("3A")
 }
 
-fn many_clients() -> AppendTest {
-    AppendTest { clients: 5, ..AppendTest::new("3A") }
+fn many_clients() -> GenericTest {
+    GenericTest { clients: 5, ..GenericTest::new("3A") }
 }
 
 parts_3a! {
     /// One client, nothing goes wrong.
     basic_kv3a, basic_kvlimit1: generic(one_client());
     /// A thousand appends take less than a third of a heartbeat interval each.
-    speed_kv3a, speed_kvlimit1: speed(AppendTest { servers: 3, ..one_client() });
+    speed_kv3a, speed_kvlimit1: speed(GenericTest { servers: 3, ..one_client() });
     /// Five clients.
     concurrent_kv3a, concurrent_kvlimit1: generic(many_clients());
     /// Five clients over a network that loses requests and replies.
-    unreliable_kv3a, unreliable_kvlimit1: generic(AppendTest { reliable: false, ..many_clients() });
+    unreliable_kv3a, unreliable_kvlimit1: generic(GenericTest { reliable: false, ..many_clients() });
     /// Five clients append to one key over a lossy network.
     unreliable_one_key_kv3a, unreliable_one_key_kvlimit1:
-        one_key(AppendTest { servers: 3, reliable: false, ..one_client() });
+        one_key(GenericTest { servers: 3, reliable: false, ..one_client() });
     /// Progress in the majority, none in the minority, completion after the partition heals.
     one_partition_kv3a, one_partition_kvlimit1: one_partition(one_client());
     /// One client while partitions come and go.
     many_partitions_one_client_kv3a, many_partitions_one_client_kvlimit1:
-        generic(AppendTest { partitions: true, ..one_client() });
+        generic(GenericTest { partitions: true, ..one_client() });
     /// Five clients while partitions come and go.
     many_partitions_many_clients_kv3a, many_partitions_many_clients_kvlimit1:
-        generic(AppendTest { partitions: true, ..many_clients() });
+        generic(GenericTest { partitions: true, ..many_clients() });
     /// One client, all servers restarted three times.
     persist_one_client_kv3a, persist_one_client_kvlimit1:
-        generic(AppendTest { crash: true, ..one_client() });
+        generic(GenericTest { crash: true, ..one_client() });
     /// Five clients, all servers restarted three times.
     persist_concurrent_kv3a, persist_concurrent_kvlimit1:
-        generic(AppendTest { crash: true, ..many_clients() });
+        generic(GenericTest { crash: true, ..many_clients() });
     /// The same over a lossy network.
     persist_concurrent_unreliable_kv3a, persist_concurrent_unreliable_kvlimit1:
-        generic(AppendTest { crash: true, reliable: false, ..many_clients() });
+        generic(GenericTest { crash: true, reliable: false, ..many_clients() });
     /// Restarts and partitions.
     persist_partition_kv3a, persist_partition_kvlimit1:
-        generic(AppendTest { crash: true, partitions: true, ..many_clients() });
+        generic(GenericTest { crash: true, partitions: true, ..many_clients() });
     /// The same over a lossy network.
     persist_partition_unreliable_kv3a, persist_partition_unreliable_kvlimit1:
-        generic(AppendTest { crash: true, partitions: true, reliable: false, ..many_clients() });
+        generic(GenericTest { crash: true, partitions: true, reliable: false, ..many_clients() });
     /// Everything at once, fifteen clients on fifteen keys of seven servers.
     persist_partition_unreliable_linearizable_kv3a,
     persist_partition_unreliable_linearizable_kvlimit1:
-        generic(AppendTest {
+        generic(GenericTest {
             clients: 15,
             servers: 7,
             crash: true,
@@ -91,7 +91,7 @@ parts_3a! {
         });
 }
 
-fn one_key(test: &AppendTest) {
+fn one_key(test: &GenericTest) {
     const CLIENTS: usize = 5;
     const APPENDS: usize = 10;
     let (h, _) = Servers::of(test).set_up();
@@ -109,7 +109,7 @@ fn one_key(test: &AppendTest) {
     h.cleanup();
 }
 
-fn one_partition(test: &AppendTest) {
+fn one_partition(test: &GenericTest) {
     let (h, running) = Servers::of(test).set_up();
     let group = h.cluster().group(0);
     let ck = h.make_clerk();

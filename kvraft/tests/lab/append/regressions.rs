@@ -5,14 +5,14 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use kvraft::append::{Change, PutAppendArgs, Reply, Request, SessionId, Stamp, Write};
+use kvraft::append::{Change, GetArgs, PutAppendArgs, Reply, Request, RequestId, SessionId, Stamp};
 use raft::InstallSnapshot;
 use raft::messages::InstallSnapshotArgs;
 use tester::kv::ELECTION_TIMEOUT;
 use tester::kv::append::{AppendHarness, check_concurrent_appends, element};
 use tester::lab_test;
 
-use crate::append_harness::Servers;
+use crate::harness::Servers;
 
 /// The last Append before a restart was in the value twice, and only the last: the servers executed it, but did not note its number
 /// (or lost the note with the snapshot), so the clerk's repetition after the restart was new to them.
@@ -106,16 +106,16 @@ fn a_waiter_is_cleared_once() {
                     for number in 1..=CALLS {
                         let key = format!("{me}/{number}");
                         let write =
-                            Write { session: SessionId::new(me), opened: Stamp::ZERO, number };
+                            RequestId { session: SessionId::new(me), opened: Stamp::ZERO, number };
                         let change = Change::Append(key.clone());
                         let args = PutAppendArgs { write, key: key.clone(), change };
                         // Mostly none: a single server executes at the moment at which it is asked.
                         let patience = Duration::from_micros(labrt::random_range(0..4) / 3 * 100);
                         let _ = server.rsm().submit_within(patience, Request::Write(args));
                         // Without a limit: this one must be answered, and with its own value, if the other was executed at all.
-                        let get = server.rsm().submit(Request::Get { key: key.clone() });
+                        let get = server.rsm().submit(Request::Get(GetArgs { key: key.clone() }));
                         match get {
-                            Ok(Reply::Value(value)) => {
+                            Ok(Reply::Get(value)) => {
                                 let value = value.unwrap_or_default();
                                 assert!(value.is_empty() || *value == *key, "{key}: got {value:?}");
                                 in_time += u64::from(!value.is_empty());
@@ -226,7 +226,7 @@ fn a_crash_between_snapshot_and_trimmed_log_repeats_nothing() {
             labrt::sleep(Duration::from_millis(10));
             let before = (group.log_size(), group.snapshot_size(), writes());
             let session = SessionId::new(1);
-            let write = Write { session, opened: Stamp::ZERO, number: number as u64 + 1 };
+            let write = RequestId { session, opened: Stamp::ZERO, number: number as u64 + 1 };
             let change = Change::Append(element(0, number));
             let args = PutAppendArgs { write, key: "k".to_owned(), change };
             // On the server itself: what it does then falls with the power.

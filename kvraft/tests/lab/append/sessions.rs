@@ -7,18 +7,18 @@ use std::time::Duration;
 use kvapi::Error;
 use kvapi::append::Clerk as _;
 use kvraft::append::{
-    Change, Clerk, PutAppend, PutAppendArgs, PutAppendError, PutAppendReply, SessionId, Stamp,
-    Time, TimeReply, Write,
+    Change, Clerk, PutAppend, PutAppendArgs, PutAppendError, PutAppendReply, RequestId, SessionId,
+    Stamp, Time, TimeReply,
 };
 use labrpc::{Network, Server, Service};
 use tester::kv::ELECTION_TIMEOUT;
 use tester::kv::append::{AppendHarness, element};
 use tester::lab_test;
 
-use crate::append_harness::Servers;
+use crate::harness::Servers;
 
 fn append(session: u64, opened: Stamp, number: u64, key: &str, value: &str) -> PutAppendArgs {
-    let write = Write { session: SessionId::new(session), opened, number };
+    let write = RequestId { session: SessionId::new(session), opened, number };
     PutAppendArgs { write, key: key.to_owned(), change: Change::Append(value.to_owned()) }
 }
 
