@@ -53,6 +53,10 @@ marks! {
     ReadOfNewLeader = "read refused, nothing is committed in this term",
     ReadAsksAll = "read asks all, the majority asked first did not answer soon",
     ReadWaitsForRound = "read waits for the next round",
+    PreVoteRefusedLiveLeader = "pre-vote refused: a leader is alive",
+    VoteRefusedLiveLeader = "vote refused without entering its term: a leader is alive",
+    PreVoteStartsOver = "pre-vote without a majority starts over",
+    LeaderLostQuorum = "leader steps down: no majority has answered for an election timeout",
 }
 
 /// A set of marks.

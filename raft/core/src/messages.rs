@@ -11,12 +11,27 @@ use crate::types::{Entry, Index, LogPosition, ServerId, Snapshot, Term};
 /// A candidate gathers votes (§5.2, Figure 2).
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct RequestVoteArgs {
-    /// The candidate's term.
+    /// The candidate's term; of a pre-vote, the term that the candidate would enter.
     pub term: Term,
-    /// Who asks.
+    /// The sender.
     pub candidate: ServerId,
     /// The last entry of the candidate's log, for the election restriction (§5.4.1).
     pub last: LogPosition,
+    /// What the receiver is asked for.
+    pub kind: VoteKind,
+}
+
+/// What a candidate asks for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub enum VoteKind {
+    /// Whether this server would vote for the sender (pre-vote, Ongaro's dissertation §9.6). Neither
+    /// the request nor the answer changes a term or a vote.
+    PreVote,
+    /// This server's vote (§5.2). Rejected by a server that has a live leader (dissertation §4.2.3).
+    Vote,
+    /// This server's vote, on behalf of the present leader, which hands its leadership over
+    /// (dissertation §3.10): a live leader is no reason to reject it.
+    Transfer,
 }
 
 /// The answer to [`RequestVoteArgs`].

@@ -58,6 +58,7 @@ pub struct Sent {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(super) enum SentWhat {
+    PreVote,
     Vote,
     Append {
         prev: Index,

@@ -12,9 +12,9 @@
 //! Cutting only at a real difference matters because requests arrive late and out of order: an old
 //! one that carries fewer entries must not remove what a newer one brought, which may be committed.
 
-use super::{Node, Role};
+use super::{Node, Role, RoleKind};
 use crate::marks::Mark;
-use crate::messages::{AppendEntriesArgs, AppendOutcome, RequestVoteArgs};
+use crate::messages::{AppendEntriesArgs, AppendOutcome, RequestVoteArgs, VoteKind};
 use crate::timing::Dice;
 use crate::types::{Index, LogPosition, ServerId};
 
@@ -46,6 +46,35 @@ impl Node {
         true
     }
 
+    /// Whether this server would vote for the sender of a pre-vote (dissertation §9.6): the sender's
+    /// term is not behind, its log is at least as up-to-date as ours, and no leader is alive.
+    /// Changes nothing.
+    pub(super) fn grant_pre_vote(&mut self, args: &RequestVoteArgs) -> bool {
+        let up_to_date = args.last.at_least_as_up_to_date_as(self.last());
+        let live_leader = self.has_live_leader();
+        self.mark_if(live_leader, Mark::PreVoteRefusedLiveLeader);
+        self.mark_if(!up_to_date, Mark::VoteRefusedOldLog);
+        args.term > self.term() && up_to_date && !live_leader
+    }
+
+    /// Whether a vote request must be rejected without entering its term, because this server has
+    /// heard a leader within the shortest election timeout (dissertation §4.2.3). A leader that may
+    /// still be alive is not deposed by a server that does not hear it. Part of check-quorum: without
+    /// it, a leader that nobody can reach would be kept.
+    pub(super) fn is_kept_by_leader(&self, args: &RequestVoteArgs) -> bool {
+        self.config.rules.check_quorum && args.kind == VoteKind::Vote && self.has_live_leader()
+    }
+
+    /// Whether this server leads, or has heard a leader within the shortest election timeout.
+    fn has_live_leader(&self) -> bool {
+        let heard = self.leader_heard + self.config.timing.election_min;
+        match self.role() {
+            // With the paper's rules a leader may have lost its majority without knowing.
+            RoleKind::Leader => self.config.rules.check_quorum,
+            _ => self.leader().is_some() && self.now < heard,
+        }
+    }
+
     /// Notes that the leader of the current term spoke. A candidate gives up (Figure 2,
     /// Candidates). Returns false if this cannot be: we lead this term ourselves.
     pub(super) fn hear_leader(&mut self, leader: ServerId, dice: &mut dyn Dice) -> bool {
@@ -53,10 +82,11 @@ impl Node {
             return false;
         }
         if matches!(self.role, Role::Candidate(_)) {
-            self.marks.insert(Mark::CandidateHearsLeader);
+            self.mark_if(self.role() == RoleKind::Candidate, Mark::CandidateHearsLeader);
             self.become_follower(self.term(), dice);
         }
         self.role = Role::Follower(Follower { leader: Some(leader) });
+        self.leader_heard = self.now;
         self.restart_election_timer();
         true
     }

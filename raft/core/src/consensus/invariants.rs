@@ -28,8 +28,10 @@ impl Node {
                 "vote changes within a term (§5.2): {before:?} to {now:?}"
             );
             if before.role == RoleKind::Leader {
+                // A leader that has lost its majority follows in its own term, with the same log.
+                let role = matches!(now.role, RoleKind::Leader | RoleKind::Follower);
                 assert!(
-                    now.role == RoleKind::Leader && now.last.index >= before.last.index,
+                    role && now.last.index >= before.last.index,
                     "leader append-only (Figure 3): {before:?} to {now:?}"
                 );
             }
@@ -47,7 +49,8 @@ impl Node {
                 assert!(follower.leader != Some(me), "{me} follows itself");
             }
             Role::Candidate(_) => {
-                assert!(self.voted_for() == Some(me), "candidate {me} did not vote for itself");
+                let voted = self.role() == RoleKind::PreCandidate || self.voted_for() == Some(me);
+                assert!(voted, "candidate {me} did not vote for itself");
             }
             Role::Leader(leader) => {
                 assert!(self.voted_for() == Some(me), "leader {me} did not vote for itself");

@@ -15,12 +15,12 @@
 
 use super::event::SentWhat;
 use super::progress::{Outstanding, Progress};
-use super::quorum::replicated_on_majority;
+use super::quorum::{majority, replicated_on_majority};
 use super::read::Reads;
 use super::{Config, Effects, Node, Role};
 use crate::marks::Mark;
 use crate::messages::{AppendEntriesArgs, AppendOutcome, InstallSnapshotArgs, Request};
-use crate::timing::Time;
+use crate::timing::{Dice, Time};
 use crate::types::{Command, Entry, Index, LogPosition, ServerId};
 
 /// What only a leader knows.
@@ -30,6 +30,9 @@ pub(super) struct Leader {
     pub(super) progress: Vec<Progress>,
     /// When to tell followers of a commit index that nothing has told them yet.
     spread_at: Time,
+    /// When to look whether a majority still answers (check-quorum). Not later than the moment at
+    /// which an election timeout without such answers elapses.
+    quorum_check_at: Time,
     /// Reads that wait for a majority's word.
     pub(super) reads: Reads,
 }
@@ -37,8 +40,23 @@ pub(super) struct Leader {
 impl Leader {
     pub(super) fn wake_at(&self, config: &Config) -> Time {
         let others = self.progress.iter().enumerate().filter(|(id, _)| *id != config.id.get());
-        let at = self.spread_at.min(self.reads.due(&config.timing));
+        let at = self.spread_at.min(self.reads.due(&config.timing)).min(self.quorum_check_at);
         others.fold(at, |at, (_, progress)| at.min(progress.heartbeat_due))
+    }
+}
+
+impl Leader {
+    /// When this leader has to step down unless a majority answers before (check-quorum).
+    fn quorum_lost_at(&self, config: &Config) -> Time {
+        let others = majority(config.servers) - 1;
+        if !config.rules.check_quorum || others == 0 {
+            return Time::NEVER;
+        }
+        let me = config.id.get();
+        let peers = || self.progress.iter().enumerate().filter(|(id, _)| *id != me);
+        let heard = |at: Time| peers().filter(|(_, peer)| peer.heard >= at).count() >= others;
+        let since = peers().map(|(_, peer)| peer.heard).filter(|&at| heard(at)).max();
+        since.unwrap_or(Time::ZERO) + config.timing.election_max
     }
 }
 
@@ -47,9 +65,15 @@ impl Node {
     /// of the new leader at once.
     pub(super) fn become_leader(&mut self, effects: &mut Effects) {
         let last = self.last().index;
-        let progress = (0..self.config.servers).map(|_| Progress::new(last)).collect();
-        self.role =
-            Role::Leader(Leader { progress, spread_at: Time::NEVER, reads: Reads::default() });
+        let progress = (0..self.config.servers).map(|_| Progress::new(last, self.now)).collect();
+        let mut leader = Leader {
+            progress,
+            spread_at: Time::NEVER,
+            quorum_check_at: Time::NEVER,
+            reads: Reads::default(),
+        };
+        leader.quorum_check_at = leader.quorum_lost_at(&self.config);
+        self.role = Role::Leader(leader);
         for peer in self.peers() {
             self.send_next(peer, effects);
         }
@@ -71,8 +95,25 @@ impl Node {
         }
     }
 
-    pub(super) fn tick_leader(&mut self, effects: &mut Effects) {
+    /// A server has answered, in this term: it is connected and accepts this leader.
+    pub(super) fn note_contact(&mut self, from: ServerId) {
         let now = self.now;
+        if let Some(progress) = self.progress_mut(from) {
+            progress.heard = now;
+        }
+    }
+
+    pub(super) fn tick_leader(&mut self, effects: &mut Effects, dice: &mut dyn Dice) {
+        let now = self.now;
+        if let Role::Leader(leader) = &mut self.role
+            && now >= leader.quorum_check_at
+        {
+            leader.quorum_check_at = leader.quorum_lost_at(&self.config);
+            if now >= leader.quorum_check_at {
+                self.marks.insert(Mark::LeaderLostQuorum);
+                return self.become_follower(self.term(), dice);
+            }
+        }
         for peer in self.peers() {
             if self.progress_mut(peer).is_some_and(|progress| now >= progress.heartbeat_due) {
                 self.send_heartbeat(peer, effects);

@@ -41,6 +41,8 @@ pub(super) struct Progress {
     pub(super) told_commit: Index,
     /// One more than the largest `Sent::number` it has answered, for reads. Never decreases.
     pub(super) answered: u64,
+    /// When it last answered in this term; at first, when the term began. Never falls.
+    pub(super) heard: Time,
 }
 
 /// A request to a follower that decides how to go on.
@@ -61,7 +63,7 @@ const NO_RETREAT: Index = Index::new(u64::MAX);
 
 impl Progress {
     /// A follower of which nothing is known yet: the guess is that its log equals the leader's.
-    pub(super) fn new(leader_last: Index) -> Progress {
+    pub(super) fn new(leader_last: Index, now: Time) -> Progress {
         Progress {
             matched: Index::ZERO,
             next: leader_last.next(),
@@ -72,6 +74,7 @@ impl Progress {
             heartbeat_due: Time::ZERO,
             told_commit: Index::ZERO,
             answered: 0,
+            heard: now,
         }
     }
 

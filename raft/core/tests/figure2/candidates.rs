@@ -1,7 +1,7 @@
 //! Figure 2, "Rules for Servers: Candidates" (§5.2), and answers to votes late, twice and mixed up.
 
 use raft_core::consensus::RoleKind;
-use raft_core::messages::{AppendOutcome, Request, RequestVoteArgs};
+use raft_core::messages::{AppendOutcome, Request, RequestVoteArgs, VoteKind};
 
 use crate::stage::*;
 
@@ -18,7 +18,12 @@ fn an_election_starts_with_a_new_term_and_the_own_vote() {
     assert_eq!((actor.disk.term(), actor.disk.voted_for()), (term(4), Some(id(0))));
     assert_eq!(effects.messages.len(), 4);
     for peer in 1..5 {
-        let asked = RequestVoteArgs { term: term(4), candidate: id(0), last: at(2, 3) };
+        let asked = RequestVoteArgs {
+            term: term(4),
+            candidate: id(0),
+            last: at(2, 3),
+            kind: VoteKind::Vote,
+        };
         assert_eq!(to(&effects, peer).request, Request::Vote(asked));
     }
     // The timer runs anew: silence until then changes nothing.

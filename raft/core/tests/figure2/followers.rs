@@ -76,7 +76,7 @@ fn election_timeouts_come_from_the_dice() {
         asked.borrow_mut().push((low, high));
         low + 10 * asked.borrow().len() as u64
     };
-    let mut node = Node::new(Config::new(id(0), 3), Time::ZERO, &mut dice).unwrap();
+    let mut node = Node::new(Config::paper(id(0), 3), Time::ZERO, &mut dice).unwrap();
     assert_eq!(node.wake_at(), Time::new(310));
     let _sent = node.step(node.wake_at(), Event::Tick, &mut dice);
     assert_eq!(node.role(), RoleKind::Candidate);
@@ -92,7 +92,7 @@ fn election_timeouts_come_from_the_dice() {
 fn crooked_dice_stay_in_range() {
     for (rolled, used) in [(0, 300), (u64::MAX, 600)] {
         let mut dice = |_: u64, _: u64| rolled;
-        let node = Node::new(Config::new(id(0), 3), Time::ZERO, &mut dice).unwrap();
+        let node = Node::new(Config::paper(id(0), 3), Time::ZERO, &mut dice).unwrap();
         assert_eq!(node.wake_at(), Time::new(used));
     }
 }
@@ -115,7 +115,7 @@ fn intervals_that_cannot_work_are_refused() {
     ];
     for (timing, error) in bad {
         assert_eq!(timing.validate(), Err(error));
-        let config = Config { timing, ..Config::new(id(0), 3) };
+        let config = Config { timing, ..Config::paper(id(0), 3) };
         assert!(Node::new(config, Time::ZERO, &mut low_dice()).is_err());
     }
 }

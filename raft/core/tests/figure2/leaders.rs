@@ -403,7 +403,7 @@ fn a_commit_rides_with_the_next_entries() {
 /// Long logs travel in portions, by number and by size; one command is never too large to go.
 #[test]
 fn a_message_is_bounded() {
-    let config = Config { batch_entries: 10, batch_bytes: 100, ..Config::new(id(0), 1) };
+    let config = Config { batch_entries: 10, batch_bytes: 100, ..Config::paper(id(0), 1) };
     // Made in a group of one, then led in a group of two.
     let mut alone = Actor::start_with(config, saved(&[]));
     alone.time_out();

@@ -9,7 +9,7 @@ use crate::disk::Disk;
 use crate::stage::*;
 
 fn restore(saved: Saved) -> Result<Node, RestoreError> {
-    Node::restore(Config::new(id(0), 3), saved, Time::ZERO, &mut low_dice())
+    Node::restore(Config::paper(id(0), 3), saved, Time::ZERO, &mut low_dice())
 }
 
 /// Term, vote and log come back; roles and commit index do not: a leader that crashes is a follower
@@ -170,6 +170,6 @@ fn corrupt_states_are_errors() {
 /// A server that is not one of the group cannot start.
 #[test]
 fn a_server_outside_the_group_is_an_error() {
-    let error = Node::new(Config::new(id(3), 3), Time::ZERO, &mut low_dice()).unwrap_err();
+    let error = Node::new(Config::paper(id(3), 3), Time::ZERO, &mut low_dice()).unwrap_err();
     assert_eq!(error, RestoreError::NotAMember { id: id(3), servers: 3 });
 }

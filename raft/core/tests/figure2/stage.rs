@@ -8,7 +8,7 @@ use std::sync::Arc;
 use raft_core::consensus::{Config, Effects, Event, Node, Outgoing, RoleKind, Saved};
 use raft_core::messages::{
     AppendEntriesArgs, AppendEntriesReply, AppendOutcome, InstallSnapshotArgs,
-    InstallSnapshotReply, Reply, Request, RequestVoteArgs, RequestVoteReply,
+    InstallSnapshotReply, Reply, Request, RequestVoteArgs, RequestVoteReply, VoteKind,
 };
 use raft_core::timing::{Dice, Time};
 use raft_core::types::{Command, Entry, Index, LogPosition, ServerId, Snapshot, Term};
@@ -84,7 +84,7 @@ pub enum Given {
 
 impl Actor {
     pub fn start(number: u32, servers: u32, saved: Saved) -> Actor {
-        Actor::start_with(Config::new(id(number), servers), saved)
+        Actor::start_with(Config::paper(id(number), servers), saved)
     }
 
     pub fn start_with(config: Config, saved: Saved) -> Actor {
@@ -267,7 +267,12 @@ pub fn snapshot_in(call: &Outgoing) -> &Snapshot {
 }
 
 pub fn vote(of_term: u64, candidate: u32, last: LogPosition) -> Request {
-    Request::Vote(RequestVoteArgs { term: term(of_term), candidate: id(candidate), last })
+    Request::Vote(RequestVoteArgs {
+        term: term(of_term),
+        candidate: id(candidate),
+        last,
+        kind: VoteKind::Vote,
+    })
 }
 
 /// Entries from server 1, leader of that term.

@@ -7,7 +7,7 @@
 use std::collections::BTreeMap;
 
 use raft_core::consensus::{Effects, Node, RoleKind, View};
-use raft_core::messages::{AppendOutcome, Reply, Request};
+use raft_core::messages::{AppendOutcome, Reply, Request, VoteKind};
 use raft_core::types::{Entry, Index, ServerId, Term};
 
 use crate::disk::Disk;
@@ -212,12 +212,17 @@ impl Properties {
         request: Option<&Request>,
         effects: &Effects,
     ) {
-        let shown = effects.messages.iter().map(|call| call.request.term());
+        // A pre-vote names a term that its sender has not entered.
+        let is_pre_vote = |request: &Request| matches!(request, Request::Vote(args) if args.kind == VoteKind::PreVote);
+        let calls = effects.messages.iter().filter(|call| !is_pre_vote(&call.request));
+        let shown = calls.map(|call| call.request.term());
         for term in shown.chain(effects.reply.iter().map(Reply::term)) {
             assert!(disk.term() >= term, "{} shows {term}, saved is {}", node.id(), disk.term());
         }
         match (request, &effects.reply) {
-            (Some(Request::Vote(asked)), Some(Reply::Vote(reply))) if reply.granted => {
+            (Some(Request::Vote(asked)), Some(Reply::Vote(reply)))
+                if reply.granted && asked.kind != VoteKind::PreVote =>
+            {
                 assert_eq!(disk.voted_for(), Some(asked.candidate), "a vote shown is saved");
                 self.one_vote(node.id(), reply.term, asked.candidate);
             }
@@ -236,7 +241,9 @@ impl Properties {
             _ => {}
         }
         for call in &effects.messages {
-            if let Request::Vote(_) = call.request {
+            if let Request::Vote(args) = &call.request
+                && args.kind != VoteKind::PreVote
+            {
                 assert_eq!(disk.voted_for(), Some(node.id()), "a candidate's own vote is saved");
                 self.one_vote(node.id(), call.request.term(), node.id());
             }

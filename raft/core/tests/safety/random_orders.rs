@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 
-use raft_core::consensus::{Config, Effects, Event, Node, Outgoing, Sent};
+use raft_core::consensus::{Config, Effects, Event, Node, Outgoing, Rules, Sent};
 use raft_core::messages::{Reply, Request};
 use raft_core::timing::Time;
 use raft_core::types::{Command, Index, ServerId};
@@ -116,10 +116,10 @@ impl Drop for World {
 }
 
 impl World {
-    fn new(seed: u64, servers: u32) -> World {
+    fn new(seed: u64, servers: u32, rules: Rules) -> World {
         let mut chance = Chance::new(seed);
         let nodes = (0..servers)
-            .map(|i| Node::new(config(i, servers), Time::ZERO, &mut chance).unwrap())
+            .map(|i| Node::new(config(i, servers, rules), Time::ZERO, &mut chance).unwrap())
             .collect();
         let n = servers as usize;
         World {
@@ -379,9 +379,9 @@ impl World {
     }
 }
 
-fn config(id: u32, servers: u32) -> Config {
+fn config(id: u32, servers: u32, rules: Rules) -> Config {
     // Small batches, so that catching up takes several messages.
-    Config { batch_entries: 4, batch_bytes: 64, ..Config::new(ServerId::new(id), servers) }
+    Config { batch_entries: 4, batch_bytes: 64, rules, ..Config::new(ServerId::new(id), servers) }
 }
 
 /// What all runs together must have seen for the test to mean anything.
@@ -403,12 +403,12 @@ fn seeds(default: u64) -> std::ops::Range<u64> {
     }
 }
 
-fn run_all(servers: u32, default_seeds: u64) {
+fn run_all(servers: u32, rules: Rules, default_seeds: u64) {
     let seeds = seeds(default_seeds);
     let enough = seeds.end - seeds.start >= default_seeds;
     let mut seen = Seen::default();
     for seed in seeds {
-        let mut world = World::new(seed, servers);
+        let mut world = World::new(seed, servers, rules);
         let weather = ROUGH[seed as usize % ROUGH.len()];
         for _ in 0..3 {
             world.run(weather, 3_000);
@@ -438,11 +438,23 @@ fn run_all(servers: u32, default_seeds: u64) {
 /// Three servers: any two are a majority, so a mistake of one shows at once.
 #[test]
 fn three_servers_keep_the_five_properties() {
-    run_all(3, 80);
+    run_all(3, Rules::default(), 80);
+}
+
+/// The same with the paper's rules alone.
+#[test]
+fn three_servers_keep_the_five_properties_by_the_papers_rules() {
+    run_all(3, Rules::PAPER, 80);
 }
 
 /// Five servers: majorities that overlap in one server only.
 #[test]
 fn five_servers_keep_the_five_properties() {
-    run_all(5, 80);
+    run_all(5, Rules::default(), 80);
+}
+
+/// The same with the paper's rules alone.
+#[test]
+fn five_servers_keep_the_five_properties_by_the_papers_rules() {
+    run_all(5, Rules::PAPER, 80);
 }
