@@ -56,6 +56,8 @@ marks! {
     PreVoteRefusedLiveLeader = "pre-vote refused: a leader is alive",
     VoteRefusedLiveLeader = "vote refused without entering its term: a leader is alive",
     PreVoteStartsOver = "pre-vote without a majority starts over",
+    FollowerLostEntries = "follower has lost entries that it had acknowledged",
+    LeaderOverloaded = "command rejected: too much is not committed",
     LeaderLostQuorum = "leader steps down: no majority has answered for an election timeout",
 }
 

@@ -82,9 +82,17 @@ pub struct Timing {
     pub election_max: u64,
     /// How long a leader waits for the answer to entries before it may send them again. It does so
     /// with the next heartbeat, so at least one plain heartbeat goes out in between.
+    ///
+    /// At least twice the round-trip time that was measured, and twice as long after each attempt
+    /// in vain, up to `election_max`.
     pub resend: u64,
-    /// The same for a snapshot, which takes longer.
+    /// The same for a snapshot, which takes longer; up to `resend_max`.
     pub resend_snapshot: u64,
+    /// The longest wait before a snapshot is sent again.
+    pub resend_max: u64,
+    /// From this round-trip time on, new commands are sent while earlier ones are still on their
+    /// way, so that a command needs one round trip. On faster links they gather in batches.
+    pub pipeline_above: u64,
     /// How long a leader with nothing else to say waits before it tells a follower of a new commit
     /// index. Under load the next entries carry it and nothing extra is sent.
     pub spread_commit: u64,
@@ -102,6 +110,8 @@ impl Default for Timing {
             election_max: 600,
             resend: 150,
             resend_snapshot: 450,
+            resend_max: 30_000,
+            pipeline_above: 40,
             spread_commit: 10,
             gather_reads: 2,
         }

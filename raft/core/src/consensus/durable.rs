@@ -3,6 +3,8 @@
 //! Only the methods here change these, and each notes what the disk does not know yet. At the end
 //! of a step the notes become the [`Save`] of its effects, so a change cannot be forgotten.
 
+use std::collections::VecDeque;
+
 use super::effects::{LogWrite, Save};
 use super::log::Log;
 use crate::types::{Entry, Index, LogPosition, ServerId, Snapshot, Term};
@@ -36,6 +38,13 @@ pub(super) struct Durable {
     snapshot: Option<Snapshot>,
     /// What the disk has not been told yet.
     unsaved: Unsaved,
+    /// How many saves were handed out.
+    saves: u64,
+    /// Saves that the driver has not reported as durable, oldest first: each with the last index
+    /// of the log that it makes durable. Falls when the log is cut.
+    pending: VecDeque<(u64, Index)>,
+    /// The log is durable up to here.
+    durable_last: Index,
 }
 
 /// How the disk differs from memory. Between steps: not at all.
@@ -100,7 +109,17 @@ impl Durable {
             agreed,
             last: saved_last,
         };
-        Ok(Durable { term, voted_for, log, snapshot, unsaved })
+        let durable_last = log.last_index().min(saved_last).max(log.base().index);
+        Ok(Durable {
+            term,
+            voted_for,
+            log,
+            snapshot,
+            unsaved,
+            saves: 0,
+            pending: VecDeque::new(),
+            durable_last,
+        })
     }
 
     pub(super) fn term(&self) -> Term {
@@ -145,6 +164,10 @@ impl Durable {
     /// Removes the entries at `index` and after it.
     pub(super) fn truncate_from(&mut self, index: Index) {
         self.log.truncate_from(index);
+        self.durable_last = self.durable_last.min(index.prev());
+        for (_, last) in &mut self.pending {
+            *last = (*last).min(index.prev());
+        }
         self.unsaved.agreed = self.unsaved.agreed.min(index.prev());
         self.unsaved.log = true;
     }
@@ -154,13 +177,38 @@ impl Durable {
     pub(super) fn compact(&mut self, snapshot: Snapshot) {
         if !self.log.rebase(snapshot.last) {
             self.unsaved.agreed = self.unsaved.base;
+            // Nothing of the log before is in the log now.
+            self.durable_last = Index::ZERO;
+            for (_, last) in &mut self.pending {
+                *last = Index::ZERO;
+            }
         }
         self.snapshot = Some(snapshot);
         self.unsaved.snapshot = true;
         self.unsaved.log = true;
     }
 
-    /// What has to reach the disk; from here on it counts as saved.
+    /// How many saves were handed out; the number of the last one.
+    pub(super) fn saves(&self) -> u64 {
+        self.saves
+    }
+
+    /// The last index of the log that is on the disk.
+    pub(super) fn durable_last(&self) -> Index {
+        self.durable_last
+    }
+
+    /// Save `number` and all before it are on the disk.
+    pub(super) fn saved(&mut self, number: u64) {
+        while let Some(&(save, last)) = self.pending.front()
+            && save <= number
+        {
+            self.pending.pop_front();
+            self.durable_last = self.durable_last.max(last);
+        }
+    }
+
+    /// What has to reach the disk; from here on it counts as handed out.
     pub(super) fn take_save(&mut self) -> Save {
         let base = self.log.base();
         let last = self.log.last_index();
@@ -180,6 +228,10 @@ impl Durable {
             log,
         };
         self.unsaved = Unsaved { base: base.index, agreed: last, last, ..Unsaved::default() };
+        if !save.is_empty() {
+            self.saves += 1;
+            self.pending.push_back((self.saves, last));
+        }
         save
     }
 

@@ -13,14 +13,19 @@ use crate::types::{Index, LogPosition, ServerId, Snapshot};
 /// 2. `reply` and `messages` leave. They may promise what was saved.
 /// 3. `install`, then `committed`, go to the service: in index order, each index once (§5.3, §7).
 ///
-/// The effects of one step are carried out before those of the next. Steps 2 and 3 of several
-/// steps may be delayed and done together as long as each comes after its own step 1 (so several
-/// steps' saves may share one write, see [`Save`]); 3 keeps the order of the steps.
+/// The effects of one step are carried out before those of the next. A driver that saves on the
+/// side ([`Config::delayed_saves`](super::Config::delayed_saves)) may take further steps meanwhile.
+/// It delays 2 and 3 of a step until that step's save and all earlier ones are durable, with one
+/// exception: [`Outgoing::may_precede_save`]. Several steps' saves may share one write, see
+/// [`Save`]. 3 keeps the order of the steps.
 #[must_use = "an effect that is dropped is a lost message or a forgotten vote"]
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Effects {
     /// What the disk must hold before anything else happens.
     pub save: Save,
+    /// The number of the last save that was handed out, this step's included; counts from 1. What
+    /// this step shows is on the disk once that save is.
+    pub save_number: u64,
     /// The answer to the request that was this step's event; there is one for every request.
     pub reply: Option<Reply>,
     /// Calls to make. Each comes back as one `Event::Reply` or `Event::Failed`; one that never
@@ -32,8 +37,11 @@ pub struct Effects {
     /// read them with [`Node::entry`](super::Node::entry) before the next step.
     pub committed: Option<(Index, Index)>,
     /// Where the command of this step's `Event::Propose` went; `None` when this server does not
-    /// lead, and for any other event.
+    /// lead, when `overloaded` is set, and for any other event.
     pub proposed: Option<LogPosition>,
+    /// This leader has as many uncommitted entries as its limits allow, so it rejected the command
+    /// of this step's `Event::Propose`.
+    pub overloaded: bool,
     /// What became of this step's `Event::Read`: its number, or why not. Numbers count from 1 in each term, and end with the
     /// leadership: what is not confirmed by then never will be.
     pub read: Option<Result<u64, ReadRefused>>,
@@ -55,6 +63,15 @@ pub struct Outgoing {
     pub request: Request,
     /// To be handed back with the outcome, unchanged.
     pub sent: Sent,
+}
+
+impl Outgoing {
+    /// Whether this request may leave before its step is saved: a leader's AppendEntries. The
+    /// leader's term has been durable since it asked for votes, and its own copy of the entries
+    /// does not count before it is durable (dissertation §10.2.1).
+    pub fn may_precede_save(&self) -> bool {
+        matches!(self.request, Request::Append(_))
+    }
 }
 
 /// What has to reach the disk, read from the node through its accessors.

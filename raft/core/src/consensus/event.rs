@@ -34,6 +34,12 @@ pub enum Event {
         /// What came with the request in `Outgoing::sent`.
         sent: Sent,
     },
+    /// The save with this number (`Effects::save_number`) and all before it are on the disk. Only
+    /// with [`Config::delayed_saves`](super::Config::delayed_saves).
+    Saved {
+        /// Number of the save.
+        number: u64,
+    },
     /// The service's state after the entry at `index` was captured (§7). Ignored unless that entry
     /// was handed out and no snapshot includes it yet.
     SnapshotTaken {

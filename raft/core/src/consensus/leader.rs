@@ -4,17 +4,18 @@
 //!
 //! ```text
 //!   elected                      an empty AppendEntries: who leads, and does your log end like mine?
-//!   command, answer arrived      the entries from `next` on, if nothing is outstanding
-//!   answer: refused              back by a whole term, at once
-//!   call failed                  the same again at once; after a second failure with the heartbeat
+//!   command, answer arrived      the entries from `next` on, if nothing is in flight
+//!                                (on a slow link: also while earlier entries are in flight)
+//!   answer: rejected             back by a whole term, at once
+//!   call failed                  the same again at once; after a second failure only heartbeats
 //!   `spread_commit` of silence   an empty AppendEntries, if it does not know the commit index
-//!   `heartbeat` of silence       what is outstanding is overdue: the same again
-//!                                else an empty AppendEntries
+//!   `heartbeat` of silence       an empty AppendEntries
+//!   no answer for too long       only empty AppendEntries, until one is answered
 //!   `next` is in the snapshot    the snapshot, in place of entries (§7)
 //! ```
 
 use super::event::SentWhat;
-use super::progress::{Outstanding, Progress};
+use super::progress::{InFlight, Progress};
 use super::quorum::{majority, replicated_on_majority};
 use super::read::Reads;
 use super::{Config, Effects, Node, Role};
@@ -30,6 +31,10 @@ pub(super) struct Leader {
     pub(super) progress: Vec<Progress>,
     /// When to tell followers of a commit index that nothing has told them yet.
     spread_at: Time,
+    /// Bytes of the commands after the commit index.
+    uncommitted_bytes: usize,
+    /// When entries that wait for a place in a slow link's pipeline are to be sent.
+    pipeline_at: Time,
     /// When to look whether a majority still answers (check-quorum). Not later than the moment at
     /// which an election timeout without such answers elapses.
     quorum_check_at: Time,
@@ -40,7 +45,11 @@ pub(super) struct Leader {
 impl Leader {
     pub(super) fn wake_at(&self, config: &Config) -> Time {
         let others = self.progress.iter().enumerate().filter(|(id, _)| *id != config.id.get());
-        let at = self.spread_at.min(self.reads.due(&config.timing)).min(self.quorum_check_at);
+        let at = self
+            .pipeline_at
+            .min(self.spread_at)
+            .min(self.reads.due(&config.timing))
+            .min(self.quorum_check_at);
         others.fold(at, |at, (_, progress)| at.min(progress.heartbeat_due))
     }
 }
@@ -69,6 +78,8 @@ impl Node {
         let mut leader = Leader {
             progress,
             spread_at: Time::NEVER,
+            pipeline_at: Time::NEVER,
+            uncommitted_bytes: self.command_bytes(self.commit, last),
             quorum_check_at: Time::NEVER,
             reads: Reads::default(),
         };
@@ -85,7 +96,16 @@ impl Node {
         if !self.is_leader() {
             return;
         }
+        if self.is_overloaded() {
+            self.marks.insert(Mark::LeaderOverloaded);
+            effects.overloaded = true;
+            return;
+        }
+        let size = command.len();
         self.durable.append(Entry { term: self.term(), command });
+        if let Role::Leader(leader) = &mut self.role {
+            leader.uncommitted_bytes += size;
+        }
         effects.proposed = Some(self.last());
         for peer in self.peers() {
             self.send_if_ready(peer, effects);
@@ -95,11 +115,29 @@ impl Node {
         }
     }
 
-    /// A server has answered, in this term: it is connected and accepts this leader.
-    pub(super) fn note_contact(&mut self, from: ServerId) {
+    /// Whether the entries that are not committed have reached a limit. Without one, a leader that has
+    /// lost its majority, or is faster than it, would fill its memory.
+    fn is_overloaded(&self) -> bool {
+        let Role::Leader(leader) = &self.role else { return false };
+        let entries = self.last().index.distance_from(self.commit);
+        entries >= self.config.max_uncommitted_entries.max(1)
+            || entries > 0 && leader.uncommitted_bytes >= self.config.max_uncommitted_bytes
+    }
+
+    /// Bytes of the commands after `after` up to `last`.
+    fn command_bytes(&self, after: Index, last: Index) -> usize {
+        let log = self.durable.log();
+        (1..=last.distance_from(after))
+            .filter_map(|i| log.entry(after + i))
+            .map(|entry| entry.command.len())
+            .sum()
+    }
+
+    /// A server has answered request `number`, in this term: it is connected and accepts this leader.
+    pub(super) fn note_contact(&mut self, from: ServerId, number: u64) {
         let now = self.now;
         if let Some(progress) = self.progress_mut(from) {
-            progress.heard = now;
+            progress.answered_at(number, now);
         }
     }
 
@@ -121,6 +159,13 @@ impl Node {
         }
         self.go_on_with_reads(effects);
         let Role::Leader(leader) = &mut self.role else { return };
+        if self.now >= leader.pipeline_at {
+            leader.pipeline_at = Time::NEVER;
+            for peer in self.peers() {
+                self.send_if_ready(peer, effects);
+            }
+        }
+        let Role::Leader(leader) = &mut self.role else { return };
         if self.now >= leader.spread_at {
             leader.spread_at = Time::NEVER;
             self.spread_commit(effects);
@@ -137,9 +182,15 @@ impl Node {
         outcome: AppendOutcome,
         effects: &mut Effects,
     ) {
+        let next_number = self.next_number;
         let hint = match outcome {
             AppendOutcome::Matched => return self.take_match(from, last, effects),
             AppendOutcome::TooShort { last } => {
+                let Some(progress) = self.progress_mut(from) else { return };
+                if progress.lost_entries(number, last, next_number) {
+                    self.marks.insert(Mark::FollowerLostEntries);
+                    return self.send_next(from, effects);
+                }
                 self.marks.insert(Mark::BackingUpTooShort);
                 last.next()
             }
@@ -159,21 +210,19 @@ impl Node {
             }
             AppendOutcome::StaleTerm => return,
         };
-        let next_number = self.next_number;
         let Some(progress) = self.progress_mut(from) else { return };
-        progress.failures = 0;
-        if progress.heeds_refusal(number, prev) {
-            progress.fall_back(hint, prev, next_number);
+        if progress.heeds_rejection(number, prev) {
+            progress.back_off(hint, prev, next_number);
             self.send_next(from, effects);
         } else {
             self.marks.insert(Mark::StaleRefusal);
+            self.send_if_ready(from, effects);
         }
     }
 
     /// Notes that a follower's log equals ours up to `index` (Figure 2, Leaders: success).
     pub(super) fn take_match(&mut self, from: ServerId, index: Index, effects: &mut Effects) {
         let Some(progress) = self.progress_mut(from) else { return };
-        progress.failures = 0;
         // What is committed needs no further copies counted.
         if progress.advance(index) && index > self.commit {
             self.advance_commit();
@@ -185,13 +234,13 @@ impl Node {
     /// A call came to nothing: once more at once, then with the heartbeats, so that a server that
     /// cannot be reached is not showered with calls.
     pub(super) fn take_lost_request(&mut self, from: ServerId, number: u64, effects: &mut Effects) {
+        let (now, timing) = (self.now, self.config.timing);
         let Some(progress) = self.progress_mut(from) else { return };
-        if progress.outstanding.is_none_or(|outstanding| outstanding.number != number) {
+        if !progress.give_up(number) {
             return; // a heartbeat, or something that was sent again since
         }
-        progress.give_up();
         progress.failures = progress.failures.saturating_add(1);
-        if progress.is_ready() {
+        if progress.is_ready(now, &timing) {
             self.send_next(from, effects);
         }
     }
@@ -199,9 +248,9 @@ impl Node {
     /// Commits what a majority has, if that is an entry of this term; with it, all before
     /// (Figure 2, Leaders). Entries of earlier terms are never committed by counting (§5.4.2): a
     /// server without them might still be elected (Figure 8).
-    fn advance_commit(&mut self) {
+    pub(super) fn advance_commit(&mut self) {
         let me = self.config.id;
-        let last = self.last().index;
+        let last = self.durable_last();
         let Role::Leader(leader) = &self.role else { return };
         let matched = leader
             .progress
@@ -215,19 +264,30 @@ impl Node {
         if self.term_at(index) == Some(self.term()) {
             let earlier = self.term_at(self.commit.next()) != Some(self.term());
             self.mark_if(earlier, Mark::CommitsEarlierTerms);
+            let bytes = self.command_bytes(self.commit, index);
             self.commit = index;
+            if let Role::Leader(leader) = &mut self.role {
+                leader.uncommitted_bytes = leader.uncommitted_bytes.saturating_sub(bytes);
+            }
             self.plan_spreading_commit();
         } else {
             self.marks.insert(Mark::CommitWaits);
         }
     }
 
-    /// Sends what a follower still needs, if nothing is outstanding.
+    /// Sends what a follower still needs, as soon as what is in flight allows it.
     fn send_if_ready(&mut self, peer: ServerId, effects: &mut Effects) {
         let last = self.last().index;
-        let Some(progress) = self.progress_mut(peer) else { return };
-        if progress.is_ready() && progress.matched() < last {
-            self.send_next(peer, effects);
+        let (now, timing) = (self.now, self.config.timing);
+        let Role::Leader(leader) = &mut self.role else { return };
+        let Some(progress) = leader.progress.get_mut(peer.get()) else { return };
+        let new = if progress.latest().is_some() { progress.next() <= last } else { true };
+        if !new || progress.matched() >= last || progress.is_silent() {
+            return;
+        }
+        match progress.send_at(&timing) {
+            at if at <= now => self.send_next(peer, effects),
+            at => leader.pipeline_at = leader.pipeline_at.min(at),
         }
     }
 
@@ -248,9 +308,8 @@ impl Node {
         };
         let number = self.send_append(peer, prev, entries, effects);
         if last_index > matched {
-            let outstanding =
-                Outstanding { number, sent_at: self.now, resume, last, is_snapshot: false };
-            self.progress_mut(peer).expect("still leader").send(outstanding);
+            let request = InFlight { number, sent_at: self.now, resume, last, is_snapshot: false };
+            self.progress_mut(peer).expect("still leader").send(request);
         }
     }
 
@@ -265,33 +324,37 @@ impl Node {
         let sent_at = self.now;
         let progress = self.progress_mut(peer).expect("still leader");
         progress.heartbeat_due = heartbeat_due;
-        progress.send(Outstanding { number, sent_at, resume, last, is_snapshot: true });
+        progress.send(InFlight { number, sent_at, resume, last, is_snapshot: true });
     }
 
-    /// Something must be said. While something is outstanding that is not overdue, an empty
-    /// AppendEntries that asks about its last entry: if its answer was lost, this one replaces it; if
-    /// it was lost itself, this one's refusal tells.
+    /// Sends an empty AppendEntries. While something is in flight that is not overdue, it asks about
+    /// the last entry in flight: if that answer was lost, this one replaces it; if the request was
+    /// lost, this one is rejected. To a silent follower it asks about the entry before `next`, or
+    /// the end of the snapshot if the log does not reach back so far.
     pub(super) fn send_heartbeat(&mut self, peer: ServerId, effects: &mut Effects) {
         let (now, timing) = (self.now, self.config.timing);
         let Some(progress) = self.progress_mut(peer) else { return };
-        if let Some(outstanding) = progress.outstanding {
-            let patience =
-                if outstanding.is_snapshot { timing.resend_snapshot } else { timing.resend };
-            if now.since(outstanding.sent_at) < patience {
-                self.send_append(peer, outstanding.last, Vec::new(), effects);
-                return;
-            }
-            progress.give_up();
-        }
-        self.send_next(peer, effects);
+        progress.give_up_overdue(now, &timing);
+        let prev = if let Some(latest) = progress.latest() {
+            latest.last
+        } else if progress.is_silent() {
+            let prev = progress.next().prev().max(self.base().index);
+            self.durable.log().position_at(prev).expect("the log has what is before `next`")
+        } else {
+            return self.send_next(peer, effects);
+        };
+        self.send_append(peer, prev, Vec::new(), effects);
     }
 
     /// Tells followers that have entries, but not that they are committed.
     fn spread_commit(&mut self, effects: &mut Effects) {
         let commit = self.commit;
+        let (now, timing) = (self.now, self.config.timing);
         for peer in self.peers() {
             let Some(progress) = self.progress_mut(peer) else { return };
-            if progress.is_ready() && progress.told_commit < commit.min(progress.matched()) {
+            if progress.is_ready(now, &timing)
+                && progress.told_commit < commit.min(progress.matched())
+            {
                 self.send_next(peer, effects);
             }
         }

@@ -94,6 +94,13 @@ pub struct Config {
     pub timing: Timing,
     /// Which rules beyond the paper's are in force.
     pub rules: Rules,
+    /// Whether saves become durable later than the step that hands them out, as `Event::Saved`
+    /// reports. If not, every save counts as durable when its step ends.
+    pub delayed_saves: bool,
+    /// A leader rejects commands when so many of its entries are not committed…
+    pub max_uncommitted_entries: usize,
+    /// … or so many bytes of commands. One command is accepted whatever its size.
+    pub max_uncommitted_bytes: usize,
     /// At most so many entries in one message…
     pub batch_entries: usize,
     /// … and so many bytes of commands, unless a single command is larger. Keeps a message
@@ -137,6 +144,9 @@ impl Config {
             servers,
             timing: Timing::default(),
             rules: Rules::default(),
+            delayed_saves: false,
+            max_uncommitted_entries: 100_000,
+            max_uncommitted_bytes: 64 * 1024 * 1024,
             batch_entries: 1024,
             batch_bytes: 64 * 1024,
         }
@@ -293,6 +303,10 @@ impl Node {
                 self.take_reply(from, sent, reply, &mut effects, dice)
             }
             Event::Failed { from, sent } => self.take_failure(from, sent, &mut effects),
+            Event::Saved { number } => {
+                self.durable.saved(number);
+                self.advance_commit();
+            }
             Event::SnapshotTaken { index, data } => self.take_snapshot(index, data),
         }
         self.finish(before, &mut effects);
@@ -387,7 +401,7 @@ impl Node {
             self.marks.insert(Mark::StaleReply);
             return;
         }
-        self.note_contact(from);
+        self.note_contact(from, sent.number);
         match (sent.what, reply) {
             (SentWhat::Vote, Reply::Vote(reply)) => {
                 self.take_vote(from, sent.number, reply.granted, effects);
@@ -440,6 +454,10 @@ impl Node {
     fn finish(&mut self, before: View, effects: &mut Effects) {
         effects.marks = std::mem::take(&mut self.marks);
         effects.save = self.durable.take_save();
+        effects.save_number = self.durable.saves();
+        if !self.config.delayed_saves {
+            self.durable.saved(effects.save_number);
+        }
         // A snapshot beyond what was handed out can only be the leader's.
         let base = self.base().index;
         if self.applied < base {
@@ -570,6 +588,11 @@ impl Node {
         self.durable.snapshot()
     }
 
+    /// The last entry that is on the disk, as far as the driver has reported it.
+    pub fn durable_last(&self) -> Index {
+        if self.config.delayed_saves { self.durable.durable_last() } else { self.last().index }
+    }
+
     /// On a leader: what it knows of a follower.
     pub fn progress(&self, peer: ServerId) -> Option<ProgressView> {
         let Role::Leader(leader) = &self.role else { return None };
@@ -579,7 +602,7 @@ impl Node {
         leader.progress.get(peer.get()).map(|progress| ProgressView {
             matched: progress.matched(),
             next: progress.next(),
-            outstanding: progress.outstanding.is_some(),
+            outstanding: progress.latest().is_some(),
         })
     }
 

@@ -141,7 +141,7 @@ impl Node {
     fn ask(&mut self, peers: Vec<ServerId>, effects: &mut Effects) {
         for peer in peers {
             // One that cannot be reached hears heartbeats, which count as well.
-            if self.progress_mut(peer).is_some_and(|progress| progress.failures < 2) {
+            if self.progress_mut(peer).is_some_and(|progress| !progress.is_silent()) {
                 self.send_heartbeat(peer, effects);
             }
         }

@@ -267,14 +267,35 @@ fn heartbeats_go_on_while_a_snapshot_is_on_its_way() {
     assert!(actor.refused(to(&beat, 1), TooShort { last: ix(0) }).messages.is_empty());
     // A commit index that the leader learns in the meantime brings none either.
     assert!(is_silent_to(&actor.propose("x"), 1));
-    // Without an answer it goes out again in time.
-    let mut copies = 0;
-    for _ in 0..5 {
-        let beat = actor.tick_after(HEARTBEAT);
-        copies +=
-            usize::from(matches!(to(&beat, 1).request, raft_core::messages::Request::Snapshot(_)));
+    // Without an answer only empty requests go out, however long it takes.
+    let mut beat = actor.tick_after(HEARTBEAT);
+    for _ in 0..50 {
+        assert!(append_in(to(&beat, 1)).entries.is_empty());
+        beat = actor.tick_after(HEARTBEAT);
     }
-    assert_eq!(copies, 1);
+    // The first answer brings the snapshot again.
+    let again = actor.refused(to(&beat, 1), TooShort { last: ix(0) });
+    assert_eq!(snapshot_in(to(&again, 1)).last, at(3, 1));
+}
+
+/// A follower that answers, but takes long to receive the snapshot, does not get it faster by
+/// getting it more often: the wait doubles with each attempt.
+#[test]
+fn a_snapshot_that_takes_long_is_sent_less_and_less_often() {
+    let (mut actor, elected) = leader_after_snapshot();
+    actor.refused(to(&elected, 1), TooShort { last: ix(0) });
+    let mut copies = 1;
+    for _ in 0..300 {
+        let beat = actor.tick_after(HEARTBEAT);
+        let Some(call) = beat.messages.iter().find(|call| call.to == id(1)) else { continue };
+        let then = actor.refused(call, TooShort { last: ix(0) });
+        copies += then
+            .messages
+            .iter()
+            .filter(|call| matches!(call.request, raft_core::messages::Request::Snapshot(_)))
+            .count();
+    }
+    assert_eq!(copies, 7, "in 30 s: after 0.5, 1.5, 3.4, 7.1, 14.4 and 28.9 s once more");
 }
 
 /// A lost snapshot is repeated, and if there is a newer one by then, that one is sent.

@@ -4,11 +4,13 @@
 #![forbid(unsafe_code)]
 #![allow(unreachable_pub, reason = "the parts of one test binary")]
 #![allow(dead_code, reason = "the scenes of Figure 2 share their stage")]
+#![allow(unused_must_use, reason = "the stage carries out all but the messages, which may be lost")]
 
 mod check_quorum;
 #[path = "../figure2/disk.rs"]
 mod disk;
 mod pre_vote;
+mod replication;
 #[path = "../figure2/stage.rs"]
 mod stage;
 
@@ -22,7 +24,7 @@ fn server(servers: u32, terms: &[u64]) -> Actor {
     Actor::start_with(Config::new(id(0), servers), saved(terms))
 }
 
-/// The same, elected: every peer has granted the pre-vote and the vote.
+/// The same, elected by a majority; the followers have answered that their logs equal its own.
 fn leader(servers: u32, terms: &[u64]) -> Actor {
     let mut actor = server(servers, terms);
     let mut effects = actor.time_out();
@@ -38,6 +40,9 @@ fn leader(servers: u32, terms: &[u64]) -> Actor {
         }
     }
     assert_eq!(actor.role(), RoleKind::Leader);
+    for call in &effects.messages {
+        actor.matched(call);
+    }
     actor
 }
 
