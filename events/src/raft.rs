@@ -108,6 +108,8 @@ pub enum Role {
     /// Follower.
     #[default]
     Follower,
+    /// A server that asks whether it would win an election and has not entered a new term.
+    PreCandidate,
     /// Candidate.
     Candidate,
     /// Leader.
@@ -119,6 +121,7 @@ impl Role {
     pub fn word(self) -> &'static str {
         match self {
             Role::Follower => "follower",
+            Role::PreCandidate => "pre-candidate",
             Role::Candidate => "candidate",
             Role::Leader => "leader",
         }

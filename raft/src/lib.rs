@@ -48,7 +48,7 @@ pub mod observer;
 
 pub use apply_msg::ApplyMsg;
 pub use driver::{
-    AppendEntries, CorruptState, Error, InstallSnapshot, NotLeader, Options, Proposed, Raft,
+    AppendEntries, CorruptState, Error, InstallSnapshot, Options, ProposeError, Proposed, Raft,
     ReadError, RequestVote, SavedHeader,
 };
 pub use raft_core::{consensus, messages, timing, types};

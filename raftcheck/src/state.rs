@@ -77,6 +77,8 @@ impl RaftState for Node {
     fn role(&self) -> Role {
         match self.role() {
             RoleKind::Follower => Role::Follower,
+            // Asks for pre-votes, which are no votes.
+            RoleKind::PreCandidate => Role::Follower,
             RoleKind::Candidate => Role::Candidate,
             RoleKind::Leader => Role::Leader,
         }

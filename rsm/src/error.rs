@@ -26,6 +26,10 @@ pub enum SubmitError {
     /// may lead without reaching a majority, so ask another one.
     #[error("the request was not executed in time: ask another server")]
     TimedOut,
+    /// This server leads, but a majority does not keep up with what was submitted to it. Nothing
+    /// happened: submit it again later, or ask another server.
+    #[error("the leader has too many uncommitted requests: submit it again later")]
+    Overloaded,
     /// This server was killed. If the request had been accepted, it may still take effect.
     #[error("this server was shut down: ask another one")]
     ShutDown,

@@ -250,12 +250,14 @@ impl<M: StateMachine> Rsm<M> {
                 drop(pending);
                 ended.call();
             }
-            Err(raft::NotLeader) => {
+            Err(rejected) => {
                 let then = shared.pending.lock().take(id);
-                let killed = shared.raft.is_killed();
+                let error = match rejected {
+                    raft::ProposeError::Overloaded => SubmitError::Overloaded,
+                    _ if shared.raft.is_killed() => SubmitError::ShutDown,
+                    _ => SubmitError::WrongLeader,
+                };
                 if let Some(then) = then {
-                    let error =
-                        if killed { SubmitError::ShutDown } else { SubmitError::WrongLeader };
                     then(Err(error));
                 }
             }

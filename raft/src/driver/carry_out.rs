@@ -17,6 +17,8 @@ pub(super) struct Outcome {
     pub(super) reply: Option<Reply>,
     /// Where a proposal went.
     pub(super) proposed: Option<LogPosition>,
+    /// The proposal was rejected because too much is not committed.
+    pub(super) overloaded: bool,
     /// What became of a read: its number, or why it is refused.
     pub(super) read: Option<Result<u64, ReadRefused>>,
     /// Reads up to this number may be answered, from this index on.
@@ -52,6 +54,8 @@ impl Shared {
         self.observers.stepped(shown, &self.home, &state.node, &effects, &self.persister);
         let Effects {
             save: _,
+            save_number: _,
+            overloaded,
             reply,
             messages,
             install,
@@ -75,7 +79,7 @@ impl Shared {
         }
         self.wake_others(state, term);
         let ended = state.reads.end(confirmed, state.node.is_leader(), now);
-        Outcome { reply, proposed, read, confirmed, ended }
+        Outcome { reply, proposed, overloaded, read, confirmed, ended }
     }
 
     /// What must be durable becomes durable: the snapshot first, then the header together with the log. A crash between the two
@@ -126,7 +130,14 @@ impl Shared {
         error!(target: "raft::disk", "{} stops: {error}", self.me);
         let ended = self.stop(state);
         self.wake_stopped();
-        Outcome { reply: None, proposed: None, read: None, confirmed: None, ended }
+        Outcome {
+            reply: None,
+            proposed: None,
+            overloaded: false,
+            read: None,
+            confirmed: None,
+            ended,
+        }
     }
 
     /// Starts a call; its reply will be an event of its own.

@@ -88,10 +88,19 @@ pub struct Proposed {
     pub term: Term,
 }
 
-/// This server does not lead, or was killed: ask another one.
+/// Why a proposal was rejected. It was not added to the log.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
-#[error("this server is not the leader: ask another one")]
-pub struct NotLeader;
+#[non_exhaustive]
+pub enum ProposeError {
+    /// This server does not lead, or was killed: ask another one.
+    #[error("this server is not the leader: ask another one")]
+    NotLeader,
+    /// This leader has as many uncommitted entries as its limits allow
+    /// ([`Config::max_uncommitted_entries`](crate::consensus::Config::max_uncommitted_entries)): try
+    /// again later, or ask another server, as this one may have lost its majority.
+    #[error("the leader has too many uncommitted entries: try again later")]
+    Overloaded,
+}
 
 /// Why a read without a log entry cannot be answered here and now.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
@@ -203,14 +212,18 @@ impl Raft {
     /// way. It may never be committed.
     ///
     /// # Errors
-    /// [`NotLeader`], also after [`kill`](Raft::kill).
-    pub fn propose(&self, command: impl Into<Command>) -> Result<Proposed, NotLeader> {
+    /// [`ProposeError::NotLeader`], also after [`kill`](Raft::kill); [`ProposeError::Overloaded`]
+    /// when a majority does not keep up.
+    pub fn propose(&self, command: impl Into<Command>) -> Result<Proposed, ProposeError> {
         let state = self.shared.state.lock();
         if state.killed || !state.node.is_leader() {
-            return Err(NotLeader);
+            return Err(ProposeError::NotLeader);
         }
         let outcome = self.shared.step(state, Event::Propose(command.into()));
-        let at = outcome.proposed.ok_or(NotLeader)?;
+        if outcome.overloaded {
+            return Err(ProposeError::Overloaded);
+        }
+        let at = outcome.proposed.ok_or(ProposeError::NotLeader)?;
         Ok(Proposed { index: at.index, term: at.term })
     }
 
@@ -364,7 +377,7 @@ impl Shared {
 
     /// The moment at which the core's time is `time`. `None` if that is never.
     fn moment(&self, time: Time) -> Option<Instant> {
-        let ticks = u32::try_from(time.get()).ok()?;
-        Some(self.started + TICK.checked_mul(ticks)?)
+        let millis = u64::try_from(TICK.as_millis()).ok()?.checked_mul(time.get())?;
+        Some(self.started + Duration::from_millis(millis))
     }
 }

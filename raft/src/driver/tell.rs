@@ -27,6 +27,7 @@ fn state_of(node: &Node) -> State {
         term: node.term().get(),
         role: match node.role() {
             RoleKind::Follower => Role::Follower,
+            RoleKind::PreCandidate => Role::PreCandidate,
             RoleKind::Candidate => Role::Candidate,
             RoleKind::Leader => Role::Leader,
         },

@@ -598,7 +598,7 @@ impl Found {
 fn role_number(role: raft::Role) -> u8 {
     match role {
         raft::Role::Follower => 0,
-        raft::Role::Candidate => 1,
+        raft::Role::PreCandidate | raft::Role::Candidate => 1,
         raft::Role::Leader => 2,
     }
 }
