@@ -13,7 +13,7 @@ use labrt::Persister;
 use parking_lot::Mutex;
 
 use crate::consensus::{Effects, Event, Node, View};
-use crate::messages::Request;
+use crate::messages::{Request, VoteKind};
 use crate::types::{Index, ServerId, Term};
 
 /// Looks at the steps of servers.
@@ -52,6 +52,8 @@ pub struct Received {
     pub term: Term,
     /// Of AppendEntries: the last index that it speaks of; 0 of other requests.
     pub last: Index,
+    /// A pre-vote: its answer gives no vote.
+    pub pre_vote: bool,
 }
 
 impl Received {
@@ -61,7 +63,8 @@ impl Received {
             Request::Append(args) => args.prev.index + args.entries.len(),
             _ => Index::ZERO,
         };
-        Some(Received { from: request.from(), term: request.term(), last })
+        let pre_vote = matches!(request, Request::Vote(args) if args.kind == VoteKind::PreVote);
+        Some(Received { from: request.from(), term: request.term(), last, pre_vote })
     }
 }
 

@@ -82,7 +82,7 @@ impl Observer for Invariants {
         if let (Some(reply), Some(request)) = (&effects.reply, step.request) {
             let term = request.term.get();
             match reply {
-                Reply::Vote(reply) if reply.granted => {
+                Reply::Vote(reply) if reply.granted && !request.pre_vote => {
                     server.sends(&Message::VoteGranted { term, candidate: request.from.get() });
                 }
                 Reply::Append(reply) if reply.outcome == AppendOutcome::Matched => {
