@@ -16,7 +16,13 @@ fn leader(entries: u64) -> (Raft, channel::Receiver<ApplyMsg>) {
     let network = labrpc::Network::new();
     let end = network.make_end("self").expect("the only end");
     let persister = labrt::Persister::new();
-    let raft = Raft::start(Options { peers: vec![end], me: 0, persister, apply });
+    let raft = Raft::start(Options {
+        peers: vec![end],
+        me: 0,
+        persister,
+        apply,
+        tuning: raft::Tuning::default(),
+    });
     let raft = raft.expect("an empty disk");
     while !raft.state().1 {
         labrt::sleep(Duration::from_millis(10));

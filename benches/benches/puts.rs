@@ -13,8 +13,8 @@ use tester::{Cluster, ClusterOptions, Hosted, ServerSetup, hosted};
 const PUTS: u64 = 1000;
 
 fn start(setup: ServerSetup) -> Vec<Box<dyn Hosted>> {
-    let ServerSetup { peers, me, persister, .. } = setup;
-    let options = Options { peers, me, persister, max_raft_state: Some(1000) };
+    let ServerSetup { peers, me, persister, tuning, .. } = setup;
+    let options = Options { peers, me, persister, max_raft_state: Some(1000), tuning };
     let server = KvServer::start(options).expect("an empty disk");
     vec![hosted(server.services(), move || server.kill())]
 }

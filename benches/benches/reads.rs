@@ -16,8 +16,8 @@ const SERVERS: usize = 5;
 const GETS: usize = 5000;
 
 fn start(setup: ServerSetup, reads: Reads) -> Vec<Box<dyn Hosted>> {
-    let ServerSetup { peers, me, persister, .. } = setup;
-    let replica = rsm::Options { peers, me, persister, max_raft_state: Some(1 << 16) };
+    let ServerSetup { peers, me, persister, tuning, .. } = setup;
+    let replica = rsm::Options { peers, me, persister, max_raft_state: Some(1 << 16), tuning };
     let server = KvServer::start(Options::new(replica)).expect("an empty disk").with_reads(reads);
     vec![hosted(server.services(), move || server.kill())]
 }

@@ -49,7 +49,7 @@ pub mod observer;
 pub use apply_msg::ApplyMsg;
 pub use driver::{
     AppendEntries, CorruptState, Error, InstallSnapshot, Options, ProposeError, Proposed, Raft,
-    ReadError, RequestVote, SavedHeader,
+    ReadError, RequestVote, SavedHeader, Tuning,
 };
 pub use raft_core::{consensus, messages, timing, types};
 pub use types::{Command, Index, ServerId, Term};

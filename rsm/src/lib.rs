@@ -86,6 +86,8 @@ pub struct Options {
     pub persister: labrt::Persister,
     /// Bytes that the saved Raft state should stay below, by taking snapshots; `None`: never take one.
     pub max_raft_state: Option<usize>,
+    /// Raft's intervals, rules and limits. The same on all servers of the group.
+    pub tuning: raft::Tuning,
 }
 
 /// One server's part of a replicated state machine. Clones are handles to the same one.
@@ -176,7 +178,7 @@ impl<M: StateMachine> Rsm<M> {
     /// # Errors
     /// When what was saved cannot be understood. Nothing is overwritten then.
     pub fn start(options: Options, mut machine: M) -> Result<Rsm<M>, Error> {
-        let Options { peers, me, persister, max_raft_state } = options;
+        let Options { peers, me, persister, max_raft_state, tuning } = options;
         let snapshot = persister.read_snapshot();
         Mark::declare();
         if !snapshot.is_empty() {
@@ -185,7 +187,7 @@ impl<M: StateMachine> Rsm<M> {
             Mark::RestoredAtStart.reach();
         }
         let (apply, applied) = channel::bounded(APPLY_QUEUE);
-        let raft = Raft::start(raft::Options { peers, me, persister, apply })?;
+        let raft = Raft::start(raft::Options { peers, me, persister, apply, tuning })?;
         let shared = Arc::new(Shared {
             raft: raft.clone(),
             machine: labrt::Mutex::new(machine),

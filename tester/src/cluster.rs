@@ -39,18 +39,34 @@ pub struct ClusterOptions {
     pub time_limit: Duration,
     /// Which edition's lines [`begin`](Cluster::begin) and [`end`](Cluster::end) print.
     pub lines: Lines,
+    /// Raft's intervals, rules and limits, for all servers. By default those of the variable
+    /// `LAB_RULES`: the paper's rules if it is `paper`, else Raft's own default.
+    pub tuning: raft::Tuning,
 }
 
 impl ClusterOptions {
     /// This many servers on a reliable network.
     pub fn new(servers: usize) -> ClusterOptions {
-        ClusterOptions { servers, reliable: true, time_limit: TIME_LIMIT, lines: Lines::default() }
+        ClusterOptions {
+            servers,
+            reliable: true,
+            time_limit: TIME_LIMIT,
+            lines: Lines::default(),
+            tuning: tuning_of_environment(),
+        }
     }
 
     /// The same, with this kind of network.
     #[must_use]
     pub fn reliable(mut self, reliable: bool) -> ClusterOptions {
         self.reliable = reliable;
+        self
+    }
+
+    /// The same, with other intervals, rules or limits of Raft.
+    #[must_use]
+    pub fn tuning(mut self, tuning: raft::Tuning) -> ClusterOptions {
+        self.tuning = tuning;
         self
     }
 
@@ -66,6 +82,15 @@ impl ClusterOptions {
     pub fn time_limit(mut self, limit: Duration) -> ClusterOptions {
         self.time_limit = limit;
         self
+    }
+}
+
+/// The rules that `LAB_RULES` names.
+fn tuning_of_environment() -> raft::Tuning {
+    match std::env::var("LAB_RULES").as_deref() {
+        Ok("paper") => raft::Tuning::paper(),
+        Ok("") | Err(_) => raft::Tuning::default(),
+        Ok(other) => fatal!("LAB_RULES={other}: expected `paper` or nothing"),
     }
 }
 
@@ -132,6 +157,7 @@ impl Cluster {
             starter,
             Arc::clone(&annotations),
             0,
+            options.tuning,
         );
         group.start_servers();
         let start = labrt::now();
@@ -223,6 +249,11 @@ impl Cluster {
         }
     }
 
+    /// Raft's intervals, rules and limits in this cluster.
+    pub fn tuning(&self) -> raft::Tuning {
+        self.inner.options.tuning
+    }
+
     /// The group with this number, if it exists.
     pub fn find_group(&self, gid: u64) -> Option<Group> {
         self.inner.books.lock().groups.get(&gid).cloned()
@@ -245,6 +276,7 @@ impl Cluster {
             Arc::new(starter),
             annotations,
             earlier_lives,
+            self.inner.options.tuning,
         );
         let fresh = {
             let mut books = self.inner.books.lock();

@@ -37,6 +37,7 @@ struct Inner {
     checked_as: Option<GroupId>,
     starter: Starter,
     annotations: Arc<Annotations>,
+    tuning: raft::Tuning,
     /// A labrt lock: it is held over calls to the network, which may switch tasks.
     servers: Mutex<Servers>,
 }
@@ -101,6 +102,7 @@ impl Group {
         starter: Starter,
         annotations: Arc<Annotations>,
         earlier_lives: u64,
+        tuning: raft::Tuning,
     ) -> Group {
         let names: Vec<String> = (0..n).map(|i| ServerName::new(gid, i).to_string()).collect();
         let servers = Servers {
@@ -118,7 +120,8 @@ impl Group {
             events::emit(|| Cluster::Member { node: node.clone(), member });
         }
         let checked_as = invariants::add_group(gid, n);
-        let inner = Inner { network, gid, names, checked_as, starter, annotations, servers };
+        let inner =
+            Inner { network, gid, names, checked_as, starter, annotations, tuning, servers };
         Group { inner: Arc::new(inner) }
     }
 
@@ -193,7 +196,8 @@ impl Group {
             (node, ends, persister)
         };
         events::emit(|| Cluster::Started { node: inner.names[i].clone() });
-        let setup = ServerSetup { peers: ends, group: inner.gid, me: i, persister };
+        let setup =
+            ServerSetup { peers: ends, group: inner.gid, me: i, persister, tuning: inner.tuning };
         let hosted = node.enter(|| (inner.starter)(setup));
         let server = Incarnation::rpc_server(&node, &hosted);
         inner.network.add_server(inner.names[i].as_str(), server);

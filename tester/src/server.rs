@@ -75,6 +75,8 @@ pub struct ServerSetup {
     pub me: usize,
     /// Its disk: what the last life had saved, as a copy, so that a late writer of that life cannot touch it.
     pub persister: Persister,
+    /// Intervals, rules and limits of its Raft.
+    pub tuning: raft::Tuning,
 }
 
 /// A part of a server: something that answers RPCs, or must be told to stop, or both.

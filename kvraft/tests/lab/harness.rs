@@ -23,6 +23,7 @@ pub struct Servers {
     pub max_raft_state: Option<usize>,
     pub session_window: u64,
     pub reads: Reads,
+    pub tuning: Option<raft::Tuning>,
 }
 
 impl Servers {
@@ -34,6 +35,7 @@ impl Servers {
             max_raft_state: None,
             session_window: SESSION_WINDOW,
             reads: Reads::Logged,
+            tuning: None,
         }
     }
 
@@ -44,12 +46,14 @@ impl Servers {
     }
 
     fn options(&self, setup: ServerSetup) -> rsm::Options {
-        let ServerSetup { peers, me, persister, .. } = setup;
-        rsm::Options { peers, me, persister, max_raft_state: self.max_raft_state }
+        let ServerSetup { peers, me, persister, tuning, .. } = setup;
+        rsm::Options { peers, me, persister, max_raft_state: self.max_raft_state, tuning }
     }
 
     fn cluster_options(&self) -> ClusterOptions {
-        ClusterOptions::new(self.servers).reliable(self.reliable)
+        let options = ClusterOptions::new(self.servers).reliable(self.reliable);
+        let tuning = self.tuning.unwrap_or(options.tuning);
+        options.tuning(tuning)
     }
 
     /// Starts servers of the versioned service, and prints the first line.

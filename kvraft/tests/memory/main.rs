@@ -30,9 +30,9 @@ fn a_million_idle_clients_leave_little_behind() {
         let running = Arc::new(labrt::Mutex::new(None));
         let started = Arc::clone(&running);
         let start = move |setup: ServerSetup| -> Vec<Box<dyn Hosted>> {
-            let ServerSetup { peers, me, persister, .. } = setup;
+            let ServerSetup { peers, me, persister, tuning, .. } = setup;
             let max_raft_state = Some(1 << 20);
-            let replica = rsm::Options { peers, me, persister, max_raft_state };
+            let replica = rsm::Options { peers, me, persister, max_raft_state, tuning };
             let server = KvServer::start(Options::new(replica)).expect("an empty disk");
             *started.lock() = Some(server.clone());
             vec![hosted(server.services(), move || server.kill())]

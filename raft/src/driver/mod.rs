@@ -35,10 +35,10 @@ use labrt::{Condvar, Instant, Persister, Write, WriteError, oneshot};
 use log::warn;
 
 use crate::apply_msg::ApplyMsg;
-use crate::consensus::{Config, Event, Node, ReadRefused};
+use crate::consensus::{Config, Event, Node, ReadRefused, Rules};
 use crate::marks::{self, DiskMark};
 use crate::observer::Observers;
-use crate::timing::{TICK, Time};
+use crate::timing::{TICK, Time, Timing};
 use crate::types::{Command, Index, ServerId, Term};
 
 pub use handlers::{AppendEntries, InstallSnapshot, RequestVote};
@@ -57,6 +57,68 @@ pub struct Options {
     pub persister: Persister,
     /// Where committed commands and snapshots go. Dropped when the server is killed.
     pub apply: Sender<ApplyMsg>,
+    /// Intervals, rules and limits. The same on all servers of the group.
+    pub tuning: Tuning,
+}
+
+/// What may differ from group to group: intervals, rules and limits.
+///
+/// The default suits servers in one place: elections after 300 to 600 ms of silence, and the rules
+/// that keep a group serving while some of its servers are cut off or slow.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Tuning {
+    /// The intervals. [`Raft::start`] rejects intervals that do not fit together.
+    pub timing: Timing,
+    /// Which rules beyond the paper's are in force.
+    pub rules: Rules,
+    /// A leader rejects proposals when so many of its entries are not committed…
+    pub max_uncommitted_entries: usize,
+    /// … or so many bytes of commands. One command is accepted whatever its size.
+    pub max_uncommitted_bytes: usize,
+}
+
+impl Tuning {
+    /// The rules of the paper's Figure 2 alone.
+    pub fn paper() -> Tuning {
+        Tuning { rules: Rules::PAPER, ..Tuning::default() }
+    }
+
+    /// Intervals for links that take up to `one_way` in one direction: a heartbeat needs that long,
+    /// its answer as long again, and a lost heartbeat must not start an election.
+    pub fn for_links_of(one_way: Duration) -> Tuning {
+        let millis = u64::try_from(one_way.as_millis()).unwrap_or(u64::MAX / 64);
+        let standard = Timing::default();
+        let round_trip = millis.saturating_mul(2);
+        let election_min = standard.election_min.saturating_add(round_trip.saturating_mul(3));
+        let timing = Timing {
+            heartbeat: standard.heartbeat.max(millis),
+            election_min,
+            election_max: election_min.saturating_mul(2),
+            resend: standard.resend.saturating_add(round_trip.saturating_mul(2)),
+            resend_snapshot: standard.resend_snapshot.saturating_add(round_trip.saturating_mul(2)),
+            ..standard
+        };
+        Tuning { timing, ..Tuning::default() }
+    }
+
+    fn config(self, id: ServerId, servers: u32) -> Config {
+        let Tuning { timing, rules, max_uncommitted_entries, max_uncommitted_bytes } = self;
+        Config {
+            timing,
+            rules,
+            max_uncommitted_entries,
+            max_uncommitted_bytes,
+            ..Config::new(id, servers)
+        }
+    }
+}
+
+impl Default for Tuning {
+    fn default() -> Tuning {
+        let Config { timing, rules, max_uncommitted_entries, max_uncommitted_bytes, .. } =
+            Config::new(ServerId::new(0), 1);
+        Tuning { timing, rules, max_uncommitted_entries, max_uncommitted_bytes }
+    }
 }
 
 /// Why a server could not be started.
@@ -162,7 +224,7 @@ impl Raft {
     /// # Errors
     /// [`Error::Corrupt`] when the saved state cannot be trusted: never a fresh start.
     pub fn start(options: Options) -> Result<Raft, Error> {
-        let Options { peers, me, persister, apply } = options;
+        let Options { peers, me, persister, apply, tuning } = options;
         let id = match u32::try_from(me) {
             Ok(id) if me < peers.len() => ServerId::new(id),
             _ => return Err(Error::NotAMember { me, peers: peers.len() }),
@@ -171,7 +233,7 @@ impl Raft {
         let Loaded { saved, torn } = persistence::load(&persister)?;
         let whole = saved.entries.len();
         let servers = u32::try_from(peers.len()).unwrap_or(u32::MAX);
-        let node = Node::restore(Config::new(id, servers), saved, Time::ZERO, &mut dice)
+        let node = Node::restore(tuning.config(id, servers), saved, Time::ZERO, &mut dice)
             .map_err(CorruptState::from)?;
         if torn {
             DiskMark::TornWrite.reach();

@@ -6,14 +6,20 @@ use std::time::Duration;
 use labrt::channel::{self, Receiver};
 use labrt::sim::{self, Config};
 use labrt::{Node, Persister, StoredSnapshot, TornWrite, Write, WriteError};
-use raft::{ApplyMsg, CorruptState, Error, Index, Options, Raft};
+use raft::{ApplyMsg, CorruptState, Error, Index, Options, Raft, Tuning};
 
 /// Starts the only server of a group.
 fn start(persister: &Persister) -> Result<(Raft, Receiver<ApplyMsg>), Error> {
     let network = labrpc::Network::new();
     let end = network.make_end("self").unwrap();
     let (apply, applied) = channel::unbounded();
-    let options = Options { peers: vec![end], me: 0, persister: persister.clone(), apply };
+    let options = Options {
+        peers: vec![end],
+        me: 0,
+        persister: persister.clone(),
+        apply,
+        tuning: Tuning::default(),
+    };
     Ok((Raft::start(options)?, applied))
 }
 

@@ -92,7 +92,7 @@ impl Peers {
 
     /// Starts peer `me`: the starter of the cluster.
     pub fn start(self: &Arc<Peers>, setup: ServerSetup) -> Vec<Box<dyn Hosted>> {
-        let ServerSetup { peers, me, persister, .. } = setup;
+        let ServerSetup { peers, me, persister, tuning, .. } = setup;
         // The course's channel is unbuffered: a service may be as slow as it likes to take what was committed.
         let (apply, applied) = channel::bounded(0);
         let mut peer = Peer::default();
@@ -100,7 +100,7 @@ impl Peers {
         if self.snapshots && !saved.is_empty() {
             ingest(&mut peer, &saved, None).unwrap_or_else(|error| panic!("server {me}: {error}"));
         }
-        let options = Options { peers, me, persister, apply };
+        let options = Options { peers, me, persister, apply, tuning };
         let raft = Raft::start(options).unwrap_or_else(|error| panic!("server {me}: {error}"));
         peer.raft = Some(raft.clone());
         self.list.lock()[me] = peer;

@@ -65,9 +65,9 @@ fn cluster(tells: bool) -> (Cluster, Servers) {
     let servers: Servers = Arc::new(labrt::Mutex::new(vec![None, None, None]));
     let to_starter = Arc::clone(&servers);
     let cluster = Cluster::new(ClusterOptions::new(3), move |setup: ServerSetup| {
-        let ServerSetup { peers, me, persister, .. } = setup;
+        let ServerSetup { peers, me, persister, tuning, .. } = setup;
         let max_raft_state = Some(MAX_RAFT_STATE);
-        let options = Options { peers, me, persister, max_raft_state };
+        let options = Options { peers, me, persister, max_raft_state, tuning };
         let rsm = Rsm::start(options, Heap { items: Vec::new(), freed: 0, tells })
             .unwrap_or_else(|error| panic!("server {me}: {error}"));
         to_starter.lock()[me] = Some(rsm.clone());

@@ -32,8 +32,8 @@ fn start(
     setup: ServerSetup,
     max_raft_state: Option<usize>,
 ) -> Vec<Box<dyn Hosted>> {
-    let ServerSetup { peers, me, persister, .. } = setup;
-    let options = Options { peers, me, persister, max_raft_state };
+    let ServerSetup { peers, me, persister, tuning, .. } = setup;
+    let options = Options { peers, me, persister, max_raft_state, tuning };
     let rsm = Rsm::start(options, Counter::default())
         .unwrap_or_else(|error| panic!("server {me}: {error}"));
     let raft = rsm.raft().clone();

@@ -48,8 +48,8 @@ fn start(
     max_raft_state: Option<usize>,
     servers: &Servers,
 ) -> Vec<Box<dyn Hosted>> {
-    let ServerSetup { peers, me, persister, group: gid, .. } = setup;
-    let options = Options { peers, me, persister, max_raft_state };
+    let ServerSetup { peers, me, persister, tuning, group: gid, .. } = setup;
+    let options = Options { peers, me, persister, max_raft_state, tuning };
     let server =
         ShardServer::start(options).unwrap_or_else(|error| panic!("server {gid}-{me}: {error}"));
     servers.lock().insert((gid, me), server.clone());

@@ -22,10 +22,10 @@ type History = Arc<Mutex<Vec<Operation<Op, Reply>>>>;
 
 /// Called for every start and restart of a server.
 fn start(setup: ServerSetup) -> Vec<Box<dyn Hosted>> {
-    let ServerSetup { peers, me, persister, .. } = setup;
+    let ServerSetup { peers, me, persister, tuning, .. } = setup;
     // A snapshot whenever the saved log nears 2000 bytes.
     let max_raft_state = Some(2000);
-    let options = rsm::Options { peers, me, persister, max_raft_state };
+    let options = rsm::Options { peers, me, persister, max_raft_state, tuning };
     let server = BankServer::start(options).unwrap_or_else(|error| panic!("server {me}: {error}"));
     vec![hosted(server.services(), move || server.kill())]
 }
