@@ -40,7 +40,7 @@ pub enum What {
         term_and_vote: bool,
         /// How many entries are written.
         entries: u64,
-        /// How many bytes.
+        /// Size of their commands.
         bytes: u64,
     },
     /// It writes a snapshot to the disk.
@@ -236,6 +236,9 @@ pub enum Message {
         term: u64,
         /// Last entry of the candidate's log.
         last: Position,
+        /// What the receiver is asked for.
+        #[serde(default)]
+        kind: VoteKind,
     },
     /// AppendEntries (§5.3).
     AppendEntries {
@@ -275,6 +278,19 @@ impl Message {
             Message::InstallSnapshot { .. } => Topic::Snapshot,
         }
     }
+}
+
+/// What a candidate asks for.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum VoteKind {
+    /// The receiver's vote.
+    #[default]
+    Vote,
+    /// Whether the receiver would vote for the sender (Ongaro's dissertation, §9.6).
+    PreVote,
+    /// The receiver's vote, on behalf of the leader, which hands its leadership over.
+    Transfer,
 }
 
 /// What a reply contains.
@@ -409,7 +425,7 @@ impl fmt::Display for What {
             What::Saved { term_and_vote, entries, bytes } => {
                 let noun = if *entries == 1 { "entry" } else { "entries" };
                 match (*term_and_vote, *entries) {
-                    (true, 0) => write!(f, "saves term and vote ({bytes} bytes)"),
+                    (true, 0) => f.write_str("saves term and vote"),
                     (true, count) => {
                         write!(f, "saves term, vote and {count} {noun} ({bytes} bytes)")
                     }
@@ -436,8 +452,13 @@ impl fmt::Display for What {
 impl fmt::Display for Message {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Message::RequestVote { term, last } => {
-                write!(f, "RequestVote T{term}, log up to {last}")
+            Message::RequestVote { term, last, kind } => {
+                let kind = match kind {
+                    VoteKind::Vote => "",
+                    VoteKind::PreVote => " (pre-vote)",
+                    VoteKind::Transfer => " (leadership transfer)",
+                };
+                write!(f, "RequestVote T{term}{kind}, log up to {last}")
             }
             Message::AppendEntries { term, prev, entries, terms, commit } => {
                 write!(f, "AppendEntries T{term}, after {prev}: ")?;

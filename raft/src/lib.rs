@@ -43,6 +43,7 @@
 
 pub mod apply_msg;
 mod driver;
+mod events;
 mod marks;
 pub mod observer;
 

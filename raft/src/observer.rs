@@ -4,7 +4,8 @@
 //! called under the server's lock, so it must neither wait nor call the server.
 //!
 //! Observers belong to a simulated run: [`register`] adds one, and every server of the run that starts
-//! later shows it its steps. On threads there are none.
+//! later shows it its steps. On threads there are none. On both back ends, steps are emitted as
+//! [events](labrt::events) if somebody listens.
 
 use std::fmt;
 use std::sync::Arc;
@@ -13,6 +14,7 @@ use labrt::Persister;
 use parking_lot::Mutex;
 
 use crate::consensus::{Effects, Event, Node, View};
+use crate::events;
 use crate::messages::{Request, VoteKind};
 use crate::types::{Index, ServerId, Term};
 
@@ -113,7 +115,7 @@ impl Observers {
 
     /// To be called before a step. `None` if nobody looks.
     pub(crate) fn before(&self, node: &Node, event: &Event) -> Option<Before> {
-        (!self.observers.is_empty())
+        (!self.observers.is_empty() || events::listening())
             .then(|| Before { view: node.view(), request: Received::of(event) })
     }
 
@@ -144,6 +146,10 @@ impl Observers {
     }
 
     fn show(&self, step: &Step<'_>) {
+        // First, so that a trace has the step at which an observer stops the run.
+        if events::listening() {
+            events::Emitter.step(step);
+        }
         for observer in &self.observers {
             observer.step(step);
         }

@@ -13,7 +13,7 @@ use std::panic::{self, AssertUnwindSafe};
 use super::context::{self, Context, context};
 use super::coroutine::{self, Coroutine, Outcome};
 use super::failure::FailureKind;
-use super::panics::{drop_payload, take_panic};
+use super::panics::{Panic, drop_payload, take_panic};
 use super::world::{Callback, Next, Waiter, World, with};
 use crate::line::Line;
 use crate::wait::Wait;
@@ -97,8 +97,9 @@ fn resume(slot: u32, mut coroutine: Box<Coroutine>) {
 pub(super) fn call(callback: Callback) {
     let Err(payload) = panic::catch_unwind(AssertUnwindSafe(callback)) else { return };
     if !payload.is::<Stopped>() {
-        let message = format!("in a timer callback: {}", take_panic(&*payload));
-        with(|world| world.fail(FailureKind::TaskPanic, message));
+        let Panic { text, line } = take_panic(&*payload);
+        let message = format!("in a timer callback: {text}");
+        with(|world| world.fail_because(FailureKind::TaskPanic, line, message));
     }
     drop_payload(payload);
 }
@@ -142,8 +143,8 @@ fn bottom(body: impl FnOnce()) {
     if payload.is::<Killed>() || payload.is::<Stopped>() {
         return;
     }
-    let message = take_panic(&*payload);
-    with(|world| world.fail(FailureKind::TaskPanic, message));
+    let Panic { text, line } = take_panic(&*payload);
+    with(|world| world.fail_because(FailureKind::TaskPanic, line, text));
     drop_payload(payload);
 }
 

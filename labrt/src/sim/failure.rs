@@ -102,6 +102,9 @@ pub struct Failure {
     pub node: Option<String>,
     /// What went wrong, in words.
     pub message: String,
+    /// What failures of one cause have in common besides their kind: the name of the invariant, or
+    /// the source line of the panic. `None` where the kind says it all.
+    pub cause: Option<String>,
     /// The other tasks at that moment; those of a livelock with the hottest first.
     pub tasks: Vec<TaskReport>,
 }

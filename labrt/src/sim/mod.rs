@@ -69,7 +69,7 @@ pub fn message(kind: &'static str, bytes: &[u8]) {
 pub fn breach(name: &'static str, detail: &str) -> ! {
     if context() != Context::Threads {
         let message = format!("{name}: {detail}");
-        with(|world| world.fail(FailureKind::Breach, message));
+        with(|world| world.fail_because(FailureKind::Breach, Some(name.to_owned()), message));
         executor::stop();
     }
     panic!("invariant broken: {name}: {detail}");

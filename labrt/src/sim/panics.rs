@@ -10,8 +10,16 @@ use super::failure::FailureKind;
 use super::world::{self, World};
 
 thread_local! {
-    /// The text of the last panic of this OS thread, kept by the hook for the report.
-    static PANIC: Cell<Option<String>> = const { Cell::new(None) };
+    /// The last panic of this OS thread, kept by the hook for the report.
+    static PANIC: Cell<Option<Panic>> = const { Cell::new(None) };
+}
+
+/// A panic, for the report.
+pub(super) struct Panic {
+    /// Its message, source line and backtrace.
+    pub(super) text: String,
+    /// Its source line.
+    pub(super) line: Option<String>,
 }
 
 /// The text of a panic's payload, if it is a text.
@@ -25,12 +33,12 @@ pub(crate) fn panic_text(payload: &(dyn Any + Send)) -> Option<String> {
 
 /// The text of the panic with this payload, with its source line if the hook's note is of the
 /// same panic. (The note may be of an earlier panic that was caught.)
-pub(super) fn take_panic(payload: &(dyn Any + Send)) -> String {
+pub(super) fn take_panic(payload: &(dyn Any + Send)) -> Panic {
     let noted = PANIC.with(Cell::take);
     let text = panic_text(payload);
     match noted {
-        Some(noted) if text.as_ref().is_none_or(|text| noted.starts_with(text)) => noted,
-        _ => text.unwrap_or_else(|| "a panic without a message".into()),
+        Some(noted) if text.as_ref().is_none_or(|text| noted.text.starts_with(text)) => noted,
+        _ => Panic { text: text.unwrap_or_else(|| "a panic without a message".into()), line: None },
     }
 }
 
@@ -69,7 +77,7 @@ fn on_panic(info: &PanicHookInfo<'_>) {
     // A destructor panicked while its task was unwinding. The process is aborted when this hook
     // returns. Nothing can prevent that (suspending the task here would leave std's lock around
     // the hook taken), so the hook names the task.
-    let message = PANIC.with(Cell::take).unwrap_or_default();
+    let message = PANIC.with(Cell::take).map_or_else(String::new, |panic| panic.text);
     let message = format!("{message} (in a destructor, while the task was unwinding already)");
     world::try_with(|world| {
         let failure = world.new_failure(FailureKind::TaskPanic, message, Vec::new());
@@ -79,16 +87,18 @@ fn on_panic(info: &PanicHookInfo<'_>) {
     });
 }
 
-fn describe_panic(info: &PanicHookInfo<'_>) -> String {
+fn describe_panic(info: &PanicHookInfo<'_>) -> Panic {
     let text = info.payload_as_str().unwrap_or("a panic without a message");
-    let line = info.location().map_or_else(String::new, |line| format!(" at {line}"));
+    let at = info.location().map_or_else(String::new, |line| format!(" at {line}"));
+    let line = info.location().map(ToString::to_string);
     let backtrace = std::backtrace::Backtrace::capture();
-    match backtrace.status() {
+    let text = match backtrace.status() {
         std::backtrace::BacktraceStatus::Captured => {
-            format!("{text}{line}\n{}", own_frames(&backtrace.to_string()))
+            format!("{text}{at}\n{}", own_frames(&backtrace.to_string()))
         }
-        _ => format!("{text}{line}"),
-    }
+        _ => format!("{text}{at}"),
+    };
+    Panic { text, line }
 }
 
 /// The frames of a backtrace between the panic machinery above them and the scheduler's below.

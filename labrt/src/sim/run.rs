@@ -81,7 +81,10 @@ pub fn run<T: Send + 'static>(config: Config, body: impl FnOnce() -> T + Send + 
         let config = thread_config.clone();
         let whole = AssertUnwindSafe(move || simulate(thread_config, watched, from, body));
         let run = panic::catch_unwind(whole).unwrap_or_else(|payload| {
-            not_run(&config, &format!("the simulator itself panicked: {}", take_panic(&*payload)))
+            not_run(
+                &config,
+                &format!("the simulator itself panicked: {}", take_panic(&*payload).text),
+            )
         });
         let _ = done.send(run);
     };
@@ -131,6 +134,7 @@ fn setup_failure(config: &Config, message: &str) -> Failure {
         task: None,
         node: None,
         message: message.to_owned(),
+        cause: None,
         tasks: Vec::new(),
     }
 }

@@ -7,6 +7,7 @@
 mod channels;
 mod condvar;
 mod disk;
+mod events;
 mod hangs;
 mod locks;
 mod marks;

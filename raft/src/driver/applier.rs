@@ -7,7 +7,7 @@ use std::collections::VecDeque;
 use labrt::Condvar;
 use labrt::channel::Sender;
 
-use super::{Shared, tell};
+use super::Shared;
 use crate::apply_msg::ApplyMsg;
 use crate::consensus::Node;
 use crate::types::{Index, Snapshot};
@@ -93,7 +93,7 @@ pub(super) fn run(shared: &Shared, apply: &Sender<ApplyMsg>) {
             }
         }
         if let Some(index) = up_to {
-            tell::applied(shared, index);
+            crate::events::applied(&shared.home, shared.me, index);
         }
     }
 }

@@ -6,7 +6,7 @@ use labrt::{StoredSnapshot, Write, WriteError};
 use log::error;
 
 use super::reads::Ended;
-use super::{Shared, State, dice, peer, persistence, tell};
+use super::{Shared, State, dice, peer, persistence};
 use crate::consensus::{Effects, Event, Outgoing, ReadRefused, Save};
 use crate::messages::Reply;
 use crate::types::{Index, LogPosition, ServerId, Term};
@@ -46,7 +46,6 @@ impl Shared {
         let now = self.time();
         let term = state.node.term();
         let shown = self.observers.before(&state.node, &event);
-        let before = tell::Facts::of(&state.node);
         let effects = state.node.step(now, event, &mut dice);
         if let Err(error) = self.save(state, effects.save) {
             return self.disk_failed(state, error);
@@ -63,18 +62,14 @@ impl Shared {
             proposed,
             read,
             confirmed,
-            new_role,
+            new_role: _,
             marks,
         } = effects;
         crate::marks::reach(marks);
-        tell::stepped(self, &state.node, new_role, before);
         for message in messages {
             self.send(message);
         }
         if install.is_some() || committed.is_some() {
-            if let Some(snapshot) = &install {
-                tell::installs(self, snapshot);
-            }
             self.queue.push(&state.node, install, committed);
         }
         self.wake_others(state, term);
@@ -99,7 +94,6 @@ impl Shared {
                 meta: persistence::snapshot_meta(snapshot),
                 data: snapshot.data.clone(),
             };
-            tell::saves_snapshot(self, snapshot);
             self.persister.write(Write { snapshot: Some(stored), ..Write::default() })?;
         }
         if !save.header && save.log.is_none() {
@@ -120,7 +114,6 @@ impl Shared {
                 index = index.next();
             }
         }
-        tell::saves(self, &write);
         self.persister.write(write)
     }
 

@@ -22,7 +22,6 @@ mod handlers;
 mod peer;
 mod persistence;
 mod reads;
-mod tell;
 mod ticker;
 
 use std::fmt;
@@ -32,10 +31,10 @@ use std::time::Duration;
 use labrpc::{ClientEnd, Service};
 use labrt::channel::{RecvTimeoutError, Sender};
 use labrt::{Condvar, Instant, Persister, Write, WriteError, oneshot};
-use log::warn;
 
 use crate::apply_msg::ApplyMsg;
 use crate::consensus::{Config, Event, Node, ReadRefused, Rules};
+use crate::events;
 use crate::marks::{self, DiskMark};
 use crate::observer::Observers;
 use crate::timing::{TICK, Time, Timing};
@@ -237,13 +236,12 @@ impl Raft {
             .map_err(CorruptState::from)?;
         if torn {
             DiskMark::TornWrite.reach();
-            warn!(target: "raft::disk", "{id} drops a log record that a power cut has left unfinished");
+            events::dropped_torn_record(&labrt::Node::current(), id);
             persister.write(Write { keep_records: Some(whole), ..Write::default() })?;
         }
         let home = labrt::Node::current();
         let observers = Observers::of_run();
         observers.started(&home, &node, &persister);
-        tell::started(&home, &node);
         let shared = Arc::new(Shared {
             me: id,
             home,
@@ -419,7 +417,7 @@ impl Shared {
     /// Marks the server as killed. Its tasks end once they are woken.
     fn stop(&self, state: &mut State) -> Ended {
         if !std::mem::replace(&mut state.killed, true) {
-            tell::killed(self);
+            events::killed(&self.home, self.me);
         }
         state.reads.end_all()
     }

@@ -5,9 +5,10 @@ use std::sync::Arc;
 use labrpc::{CallError, ClientEnd};
 use log::error;
 
+use super::Shared;
 use super::handlers::{AppendEntries, InstallSnapshot, RequestVote};
-use super::{Shared, tell};
 use crate::consensus::{Event, Sent};
+use crate::events;
 use crate::messages::{Reply, Request};
 use crate::types::ServerId;
 
@@ -16,11 +17,11 @@ pub(super) fn start(shared: Arc<Shared>, to: ServerId, request: Request, sent: S
     let home = shared.home.clone();
     home.spawn_detached("raft-call", move || {
         let Some(end) = shared.end_of(to) else { return };
-        // In the task that makes the call, just before it: whoever reads the trace can tell which call carries it.
-        tell::sends(&shared, to, &request);
+        // In the task that makes the call, just before it: readers of the trace join them.
+        events::sent(&shared.home, shared.me, to, &request);
         let event = match call(end, &request) {
             Ok(reply) => {
-                tell::hears(&shared, to, &request, &reply);
+                events::received(&shared.home, shared.me, to, &reply);
                 Event::Reply { from: to, sent, reply }
             }
             Err(problem) => {

@@ -3,6 +3,7 @@
 //! Times are nanoseconds; those of a list are differences to the one before. Texts that come again are written once.
 
 use std::collections::BTreeMap;
+use std::fmt;
 
 use serde::Serialize;
 
@@ -137,6 +138,7 @@ impl Table {
 /// Everything of the run, before it is known what has a place on the page.
 #[derive(Default)]
 struct Found {
+    words: Words,
     members: Members,
     lanes: Lanes,
     methods: Table,
@@ -156,6 +158,16 @@ struct Found {
     /// Times of the first and the last event.
     begin: Option<u64>,
     end: u64,
+}
+
+/// Writes the text of an event.
+#[derive(Clone, Copy)]
+struct Words(fn(&dyn fmt::Display) -> String);
+
+impl Default for Words {
+    fn default() -> Words {
+        Words(|event| event.to_string())
+    }
 }
 
 #[derive(Default)]
@@ -184,8 +196,8 @@ struct UnderWay {
 }
 
 impl Found {
-    fn read(records: impl Iterator<Item = Record>) -> Found {
-        let mut found = Found::default();
+    fn read(records: impl Iterator<Item = Record>, words: Words) -> Found {
+        let mut found = Found { words, ..Found::default() };
         let mut under_way = UnderWay::default();
         for record in records {
             let record = &record;
@@ -212,10 +224,16 @@ impl Found {
         found
     }
 
+    /// The number of the text of an event, or of a part of one.
+    fn text(&mut self, event: &dyn fmt::Display) -> usize {
+        let text = (self.words.0)(event);
+        self.texts.number(&text)
+    }
+
     fn line(&mut self, record: &Record) {
         let lane = place(self.lanes.of(record.about()));
         let target = self.targets.number(record.event.target());
-        let text = self.texts.number(&record.event.to_string());
+        let text = self.text(&record.event);
         self.lines.push((lane, record.t, target, text));
     }
 
@@ -268,8 +286,7 @@ impl Found {
             raft::What::State { state, change } => {
                 // The page writes lines about indexes by itself.
                 let plain = matches!(change, raft::Change::Commit | raft::Change::Log { .. });
-                let text =
-                    if plain { -1 } else { self.texts.number(&raft.what.to_string()) as i64 };
+                let text = if plain { -1 } else { self.text(&raft.what) as i64 };
                 let (task, state) = (record.number, *state);
                 self.states.push(State { lane, t: record.t, state, task, text });
                 return;
@@ -279,12 +296,12 @@ impl Found {
                 return;
             }
             raft::What::Sent { message, .. } => {
-                let text = self.texts.number(&message.to_string());
+                let text = self.text(message);
                 under_way.messages.insert(record.number, text);
                 return;
             }
             raft::What::Received { reply, .. } => {
-                let text = self.texts.number(&reply.to_string());
+                let text = self.text(reply);
                 let at = under_way.callers.get(&record.number);
                 if let Some(call) = at.and_then(|at| self.calls.get_mut(*at)) {
                     call.hears = text as i64;
@@ -297,7 +314,7 @@ impl Found {
             raft::What::Killed => Mark::Killed,
             _ => return self.line(record),
         };
-        let text = self.texts.number(&raft.what.to_string());
+        let text = self.text(&raft.what);
         self.marks.push((lane as i64, record.t, mark, text));
     }
 
@@ -324,7 +341,7 @@ impl Found {
             _ => return self.line(record),
         };
         let lane = node.and_then(|node| self.lanes.of(node));
-        let text = self.texts.number(&cluster.to_string());
+        let text = self.text(cluster);
         self.marks.push((place(lane), record.t, mark, text));
     }
 }
@@ -412,7 +429,17 @@ pub(super) fn json(
     missing: u64,
     limit: usize,
 ) -> String {
-    let mut found = Found::read(records);
+    json_in(Words::default(), run, records, missing, limit)
+}
+
+fn json_in(
+    words: Words,
+    run: &Run,
+    records: impl Iterator<Item = Record>,
+    missing: u64,
+    limit: usize,
+) -> String {
+    let mut found = Found::read(records, words);
     let mut ops = operations(&mut found, &run.ops, &run.marked);
     let end = end_of(run, &found, &ops);
     let failure = run
@@ -686,4 +713,65 @@ fn note(note: &Annotation) -> NoteRow {
         },
         note.kind == Kind::Fault,
     )
+}
+
+#[cfg(test)]
+#[path = "../../tests/synthetic/mod.rs"]
+mod synthetic;
+
+#[cfg(test)]
+mod tests {
+    use events::raft::{Role, State};
+    use events::{Cluster, Fault, Log};
+
+    use super::*;
+
+    fn records() -> Vec<Record> {
+        let mut run = synthetic::Run::new(2);
+        for server in 0..2 {
+            run.start(0, server);
+        }
+        let state = |role| State { term: 1, role, vote: Some(1), ..State::default() };
+        run.state(1_000_000, 1, state(Role::Candidate));
+        run.state(2_000_000, 1, state(Role::Leader));
+        run.call(1, 3_000_000, 1, 0, false);
+        run.call(2, 4_000_000, 1, 0, true);
+        let what = raft::What::Saved { term_and_vote: true, entries: 0, bytes: 0 };
+        run.raft(5_000_000, 1, 7, what);
+        run.raft(5_000_000, 0, 7, raft::What::Killed);
+        let fault = |name: &str| Fault::Began { fault: 0, name: name.to_owned(), targets: vec![1] };
+        run.add(6_000_000, "test", 0, fault("leader isolated"));
+        let node = run.node(1);
+        run.add(7_000_000, "test", 0, Cluster::Crashed { node });
+        let text = "S1 T9 becomes Leader".to_owned(); // a user's line is no change of role
+        let level = events::Level::Info;
+        let line = Log { level, target: "raft::election".into(), text, fields: BTreeMap::new() };
+        run.add(8_000_000, "server-0-1", 0, line);
+        run.records
+    }
+
+    /// The data without its texts.
+    fn picture(words: Words) -> serde_json::Value {
+        let data = json_in(words, &Run::default(), records().into_iter(), 0, usize::MAX);
+        let mut data: serde_json::Value = serde_json::from_str(&data).unwrap();
+        let texts = data["texts"].take();
+        assert!(texts.as_array().is_some_and(|texts| texts.len() > 5), "{texts}");
+        data
+    }
+
+    #[test]
+    fn other_words_do_not_change_the_picture() {
+        let reworded = Words(|event| event.to_string().chars().rev().collect());
+        assert_eq!(picture(reworded), picture(Words::default()));
+    }
+
+    #[test]
+    fn a_trace_has_no_words_of_ours() {
+        for record in records() {
+            if !matches!(record.event, Event::Log(_)) {
+                let json = serde_json::to_string(&record).unwrap();
+                assert!(!json.contains(&record.event.to_string()), "{json}");
+            }
+        }
+    }
 }

@@ -121,7 +121,7 @@ fn a_click_shows_what_an_event_was() {
         ("call4", "the request was lost"),
         ("state4", "T1 leader, log up to 0, commit 0"),
         ("op1", "one of the operations that contradict each other"),
-        ("mark3", "S2 saves term and vote (12 bytes)"),
+        ("mark3", "S2 saves term and vote"),
     ] {
         let (dom, _) = browse("click.html", &page, &format!("view=0.1,14&click={click}")).unwrap();
         assert_eq!(data(&dom, "selected"), click);

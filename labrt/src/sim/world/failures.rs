@@ -11,9 +11,19 @@ use crate::wait::Wait;
 impl World {
     /// Records the first failure; the executor stops at its next step.
     pub(in crate::sim) fn fail(&mut self, kind: FailureKind, message: String) {
+        self.fail_because(kind, None, message);
+    }
+
+    /// The same, with its [cause](Failure::cause).
+    pub(in crate::sim) fn fail_because(
+        &mut self,
+        kind: FailureKind,
+        cause: Option<String>,
+        message: String,
+    ) {
         if self.failure.is_none() {
             let tasks = self.task_reports();
-            self.failure = Some(self.new_failure(kind, message, tasks));
+            self.failure = Some(Failure { cause, ..self.new_failure(kind, message, tasks) });
         }
     }
 
@@ -30,6 +40,7 @@ impl World {
             task: self.tasks.running().map(|slot| self.describe(slot)),
             node: self.tasks.running().map(|_| self.running_names().0.to_owned()),
             message,
+            cause: None,
             tasks,
         }
     }
