@@ -1,7 +1,8 @@
 //! Which test is run next, under which seeds.
 //!
-//! Seeds go out in chunks, one process each. A chunk starts small and grows until it takes about a second: then the start of a process
-//! costs nothing, and a sweep that is stopped has tried all tests about equally often.
+//! Seeds are handed out in chunks, one process each. Chunks grow until one takes about a second.
+//! Then the start of a process costs little, and a sweep that is stopped has tried all tests about
+//! equally often.
 
 use std::collections::VecDeque;
 
@@ -48,7 +49,7 @@ impl Chunks {
     }
 
     /// The next chunk: of the test that is furthest behind.
-    pub fn next(&mut self) -> Option<Chunk> {
+    pub fn take(&mut self) -> Option<Chunk> {
         let open = self.tests.iter().enumerate().filter(|(_, queue)| !queue.left.is_empty());
         let test = open.max_by_key(|(at, queue)| (queue.outstanding(), std::cmp::Reverse(*at)))?.0;
         let queue = &mut self.tests[test];
@@ -62,7 +63,7 @@ impl Chunks {
         Some(Chunk { test, seeds: (from, end) })
     }
 
-    /// Puts back what a worker did not come to.
+    /// Puts back seeds that a worker has not run.
     pub fn put_back(&mut self, test: usize, seeds: (u64, u64)) {
         if seeds.0 < seeds.1 {
             self.tests[test].left.push_front(seeds);
@@ -81,7 +82,8 @@ impl Chunks {
         queue.wall_s += wall_s;
     }
 
-    /// Wall clock that what has not been handed out will take one process, in seconds, as far as it is known.
+    /// Wall-clock time that one process needs for what has not been handed out, in seconds: an
+    /// estimate.
     pub fn seconds_left(&self) -> f64 {
         let (runs, wall_s) =
             self.tests.iter().fold((0, 0.0), |sum, it| (sum.0 + it.runs, sum.1 + it.wall_s));
@@ -103,59 +105,8 @@ impl Queue {
     fn next_size(&self) -> u64 {
         let Some(mean) = self.mean() else { return FIRST };
         let fitting = (AIM_S / mean.max(1e-6)) as u64;
-        // Growth is bounded: the first runs may have been short ones. So is a chunk's share of the whole.
+        // Growth is bounded, because the first runs may have been short ones. So is a chunk's part
+        // of the whole.
         fitting.min(self.size.saturating_mul(8)).min(self.total.div_ceil(8)).max(1)
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn drain(chunks: &mut Chunks, wall_s: f64) -> Vec<Chunk> {
-        std::iter::from_fn(|| {
-            let chunk = chunks.next()?;
-            (chunk.seeds.0..chunk.seeds.1).for_each(|_| chunks.took(chunk.test, wall_s));
-            Some(chunk)
-        })
-        .collect()
-    }
-
-    #[test]
-    fn every_seed_is_handed_out_once() {
-        let mut chunks = Chunks::new(3, (10, 510));
-        let mut all: Vec<(usize, u64)> = drain(&mut chunks, 0.001)
-            .iter()
-            .flat_map(|chunk| (chunk.seeds.0..chunk.seeds.1).map(|seed| (chunk.test, seed)))
-            .collect();
-        all.sort_unstable();
-        let expected: Vec<(usize, u64)> =
-            (0..3).flat_map(|test| (10..510).map(move |seed| (test, seed))).collect();
-        assert_eq!(all, expected);
-        assert!(Chunks::new(2, (7, 7)).next().is_none());
-    }
-
-    #[test]
-    fn chunks_grow_to_about_a_second() {
-        let sizes = |wall_s| -> Vec<u64> {
-            let chunks = drain(&mut Chunks::new(1, (1, 100_001)), wall_s);
-            chunks.iter().map(|chunk| chunk.seeds.1 - chunk.seeds.0).collect()
-        };
-        assert_eq!(&sizes(0.015625)[..5], [2, 16, 64, 64, 64]);
-        assert_eq!(&sizes(2.0)[..3], [2, 1, 1]);
-    }
-
-    #[test]
-    fn tests_keep_abreast_and_what_is_put_back_comes_first() {
-        let mut chunks = Chunks::new(2, (1, 101));
-        let first = chunks.next().unwrap();
-        let second = chunks.next().unwrap();
-        assert_eq!((first.test, second.test), (0, 1));
-        chunks.put_back(0, (2, 3));
-        chunks.give_up(1);
-        assert_eq!(chunks.next().unwrap(), Chunk { test: 0, seeds: (2, 3) });
-        assert_eq!(chunks.next().unwrap(), Chunk { test: 0, seeds: (3, 5) });
-        chunks.took(0, 0.5);
-        assert!((chunks.seconds_left() - 48.0).abs() < 1e-9);
     }
 }

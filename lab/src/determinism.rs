@@ -1,29 +1,31 @@
 //! `lab determinism`: does the seed alone decide a run?
 //!
-//! Every run is made three times: twice in one process, compared event by event, and once in another process, compared by the hash of
-//! its trace, since what differs from process to process only (hasher keys, addresses, the environment) is the same for the first two.
+//! Every run is made three times: twice in one process, compared event by event, and once in
+//! another process, compared by the hash of its trace. The third run finds what differs only from
+//! process to process: hasher keys, addresses, the environment.
 
 use std::collections::BTreeMap;
 
 use anyhow::Result;
+use runner::Backend;
 
-use crate::binaries::{Build, Test, tests_of};
-use crate::drive::{End, Interrupts, Outcome, Plan, Watcher, drive};
+use crate::binaries::{Build, Test};
+use crate::command;
+use crate::drive::{End, Interrupts, Listener, Outcome, Plan, drive};
 use crate::progress::Progress;
-use crate::sweep::{Sweep, labs_of};
+use crate::sweep::Sweep;
 
-/// Checks the runs that `asked` describes; the runs in other processes are of a build in `other_profile`, if one is named. Returns
-/// whether every run repeats, and how the check ended.
+/// Checks the runs that `asked` describes. The third runs are of a build in `other_profile`, if one
+/// is named. Returns whether every run repeats, and how the check ended.
 ///
 /// # Errors
 /// When it cannot be begun.
 pub fn determinism(asked: &Sweep, other_profile: Option<&str>) -> Result<(bool, End)> {
-    let labs = labs_of(asked)?;
-    let tests = tests_of(&labs, asked.filter.as_deref(), &asked.build)?;
+    let tests = asked.build.tests(asked.filter.as_deref())?;
     let others = match other_profile {
         Some(profile) => {
             let build = Build { profile: profile.to_owned(), ..asked.build.clone() };
-            tests_of(&labs, asked.filter.as_deref(), &build)?
+            build.tests(asked.filter.as_deref())?
         }
         None => tests.clone(),
     };
@@ -38,13 +40,13 @@ pub fn determinism(asked: &Sweep, other_profile: Option<&str>) -> Result<(bool, 
         progress: Progress::new(2 * tests.len() as u64 * asked.seeds),
     };
     let mut end = End::Complete;
-    for (work, tests) in [("twice", &tests), ("once", &others)] {
+    for (twice, tests) in [(true, &tests), (false, &others)] {
         let plan = Plan {
             tests,
             seeds,
             jobs: asked.jobs,
-            work,
-            backend: "sim",
+            twice,
+            backend: Backend::Sim,
             time: asked.time,
             patience: asked.patience,
         };
@@ -57,7 +59,8 @@ pub fn determinism(asked: &Sweep, other_profile: Option<&str>) -> Result<(bool, 
     let Check { bad, compared, .. } = check;
     match bad {
         0 => println!(
-            "PASS: {compared} runs, each the same twice event by event and in another process by its hash"
+            "PASS: {compared} runs, each the same twice event by event and in another process by \
+             its hash"
         ),
         _ => println!("FAIL: {bad} of {} runs do not repeat (docs/DETERMINISM.md)", compared + bad),
     }
@@ -76,14 +79,14 @@ struct Check {
 impl Check {
     fn complain(&mut self, test: &Test, seed: u64, what: &str) {
         self.bad += 1;
-        let (lab, name) = (&test.lab, test.name());
-        self.progress.print(&format!(
-            "{name} seed {seed}: {what}\n    make replay LAB={lab} TEST={name} SEED={seed}"
-        ));
+        let (name, number) = (test.name(), seed.to_string());
+        let options = [("lab", test.part.as_str()), ("test", name), ("seed", &number)];
+        let again = command("replay", "replay", &options);
+        self.progress.print(&format!("{name} seed {seed}: {what}\n    {again}"));
     }
 }
 
-impl Watcher for Check {
+impl Listener for Check {
     fn run(&mut self, test: &Test, seed: u64, outcome: Outcome) {
         self.runs += 1;
         let ended = match outcome {
@@ -102,15 +105,15 @@ impl Watcher for Check {
             None if ended.twice => {
                 self.hashes.insert(key, ended.trace_hash);
             }
-            // The first two did not agree already.
+            // The first two runs differed.
             None => {}
             Some(expected) if expected == ended.trace_hash => self.compared += 1,
             Some(expected) => {
                 let show =
                     |hash: &Option<String>| hash.clone().unwrap_or_else(|| "none".to_owned());
                 let what = format!(
-                    "took one path twice in one process and another in the next (trace {}, then {}): something of the process \
-                     gets into the run",
+                    "took one path twice in one process and another in the next \
+                     (trace {}, then {}): something of the process gets into the run",
                     show(&expected),
                     show(&ended.trace_hash)
                 );
@@ -118,8 +121,6 @@ impl Watcher for Check {
             }
         }
     }
-
-    fn not_a_lab_test(&mut self, _test: &Test) {}
 
     fn tick(&mut self, seconds_left: f64) {
         self.progress.show(self.runs, self.bad, seconds_left);

@@ -1,22 +1,24 @@
-//! Runs tests under seeds in worker processes, as many at once as there are cores, until all is done.
+//! Runs tests under seeds in worker processes, as many at once as there are cores.
 //!
 //! ```text
-//!   chunks.rs ──(test, seeds)──▶ worker process ──lines──▶ this loop ──▶ a result a run
+//!   chunks.rs ──(test, seeds)──▶ worker process ──lines──▶ this loop ──▶ Listener
 //!       ▲                             │ ended early: the seed under way has failed,
-//!       └─────────── the rest ────────┘ the sweep goes on with the next one
+//!       └── seeds that were not run ──┘ the rest is run by another worker
 //! ```
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Result;
-use labrt::Instant;
 use labrt::channel::{RecvTimeoutError, Sender, unbounded};
+use labrt::{Instant, Mutex};
+use runner::Backend;
 use runner::protocol::{Line, RunRecord};
 
 use crate::binaries::Test;
 use crate::chunks::{Chunk, Chunks};
-use crate::worker::{News, Worker, describe_end};
+use crate::worker::{Message, Worker, describe_end};
 
 /// What is to be run.
 pub struct Plan<'a> {
@@ -25,25 +27,27 @@ pub struct Plan<'a> {
     pub seeds: (u64, u64),
     /// Workers at once.
     pub jobs: usize,
-    /// `LAB_WORKER`: `once` or `twice`.
-    pub work: &'a str,
-    /// `LAB_BACKEND`.
-    pub backend: &'a str,
-    /// Wall clock for all of it.
+    /// Make each run twice and compare the two.
+    pub twice: bool,
+    pub backend: Backend,
+    /// Wall-clock time for all of it.
     pub time: Option<Duration>,
-    /// How long a worker may say nothing.
+    /// How long a worker may be silent.
     pub patience: Duration,
 }
 
-/// What came of one run.
+/// The result of one run.
 pub enum Outcome {
-    /// It ended and told.
     Ended(Box<RunRecord>),
-    /// Its process ended, or had to be ended: kind, what there is to say, last lines.
-    Lost { kind: String, what: String, detail: Vec<String> },
+    /// Its process ended, or had to be ended: kind, first line, last lines of its stderr.
+    Lost {
+        kind: String,
+        what: String,
+        detail: Vec<String>,
+    },
 }
 
-/// How a drive came to its end.
+/// How a drive has ended.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum End {
     Complete,
@@ -51,15 +55,16 @@ pub enum End {
     Interrupted,
 }
 
-/// Told of everything as it comes.
-pub trait Watcher {
+/// Takes the results of a drive.
+pub trait Listener {
     /// A run has ended.
     fn run(&mut self, test: &Test, seed: u64, outcome: Outcome);
-    /// Marks that there are, reached or not.
+    /// A worker knows these marks, reached or not.
     fn marks(&mut self, _names: Vec<String>) {}
-    /// A test that tells nothing of its runs: not a lab test.
-    fn not_a_lab_test(&mut self, test: &Test);
-    /// Now and then; the estimate is of the work that has not been handed out, for one process, in seconds.
+    /// A test reports no runs: it is not a lab test.
+    fn not_a_lab_test(&mut self, _test: &Test) {}
+    /// Called several times a second. `seconds_left`: an estimate of the work that is not handed
+    /// out yet.
     fn tick(&mut self, seconds_left: f64);
 }
 
@@ -70,35 +75,36 @@ struct Busy {
     under_way: Option<u64>,
     /// The seed whose run comes next.
     next: u64,
-    heard: Instant,
-    /// It said nothing for too long and was killed.
+    last_line: Instant,
+    /// It was silent for too long and was killed.
     silent: bool,
 }
 
-/// Does everything in the plan. Failures of runs are not errors.
+/// Makes all runs of the plan. Failures of runs are not errors.
 ///
 /// # Errors
 /// When processes cannot be started or waited for.
-pub fn drive(plan: &Plan<'_>, interrupts: &Interrupts, watcher: &mut dyn Watcher) -> Result<End> {
-    let (news, inbox) = unbounded();
-    interrupts.send_to(&news);
+pub fn drive(plan: &Plan<'_>, interrupts: &Interrupts, listener: &mut dyn Listener) -> Result<End> {
+    let (sender, messages) = unbounded();
+    interrupts.send_to(&sender);
     let mut chunks = Chunks::new(plan.tests.len(), plan.seeds);
     let mut workers: BTreeMap<u64, Busy> = BTreeMap::new();
     let mut started = 0_u64;
     let begin = labrt::now();
     let end = loop {
         while workers.len() < plan.jobs {
-            let Some(chunk) = chunks.next() else { break };
-            let test = &plan.tests[chunk.test];
+            let Some(chunk) = chunks.take() else { break };
+            let (first, end) = chunk.seeds;
             let variables = [
-                ("LAB_WORKER", plan.work.to_owned()),
-                ("LAB_BACKEND", plan.backend.to_owned()),
-                ("LAB_SEED", chunk.seeds.0.to_string()),
-                ("LAB_SEEDS", (chunk.seeds.1 - chunk.seeds.0).to_string()),
+                ("LAB_WORKER", if plan.twice { "twice" } else { "once" }.to_owned()),
+                ("LAB_BACKEND", plan.backend.to_string()),
+                ("LAB_SEED", first.to_string()),
+                ("LAB_SEEDS", (end - first).to_string()),
             ];
-            let worker = Worker::start(started, test, &variables, &news)?;
-            let (next, heard) = (chunk.seeds.0, labrt::now());
-            let busy = Busy { worker, chunk, under_way: None, next, heard, silent: false };
+            let worker = Worker::start(started, &plan.tests[chunk.test], &variables, &sender)?;
+            let last_line = labrt::now();
+            let busy =
+                Busy { worker, chunk, under_way: None, next: first, last_line, silent: false };
             workers.insert(started, busy);
             started += 1;
         }
@@ -108,30 +114,30 @@ pub fn drive(plan: &Plan<'_>, interrupts: &Interrupts, watcher: &mut dyn Watcher
         if plan.time.is_some_and(|time| begin.elapsed() >= time) {
             break End::TimeIsUp;
         }
-        match inbox.recv_timeout(Duration::from_millis(200)) {
-            Ok(News::Interrupt) => break End::Interrupted,
-            Ok(News::Line(number, line)) => {
+        match messages.recv_timeout(Duration::from_millis(200)) {
+            Ok(Message::Interrupt) => break End::Interrupted,
+            Ok(Message::Line(number, line)) => {
                 if let Some(busy) = workers.get_mut(&number) {
-                    hear(busy, line, plan, &mut chunks, watcher);
+                    take_line(busy, line, plan, &mut chunks, listener);
                 }
             }
-            Ok(News::Closed(number)) => {
+            Ok(Message::Closed(number)) => {
                 if let Some(busy) = workers.remove(&number) {
-                    bury(busy, plan, &mut chunks, watcher)?;
+                    reap(busy, plan, &mut chunks, listener)?;
                 }
             }
             Err(RecvTimeoutError::Timeout) => {}
             Err(RecvTimeoutError::Disconnected) => unreachable!("we hold a sender"),
         }
         for busy in workers.values_mut() {
-            if !busy.silent && busy.heard.elapsed() > plan.patience {
+            if !busy.silent && busy.last_line.elapsed() > plan.patience {
                 busy.silent = true;
                 busy.worker.kill();
             }
         }
-        watcher.tick(chunks.seconds_left() / plan.jobs as f64);
+        listener.tick(chunks.seconds_left() / plan.jobs as f64);
     };
-    // What is still under way does not count.
+    // Runs that are still under way do not count.
     for busy in workers.values_mut() {
         busy.worker.kill();
     }
@@ -141,74 +147,76 @@ pub fn drive(plan: &Plan<'_>, interrupts: &Interrupts, watcher: &mut dyn Watcher
     Ok(end)
 }
 
-fn hear(
+fn take_line(
     busy: &mut Busy,
     line: Line,
     plan: &Plan<'_>,
     chunks: &mut Chunks,
-    watcher: &mut dyn Watcher,
+    listener: &mut dyn Listener,
 ) {
-    busy.heard = labrt::now();
+    busy.last_line = labrt::now();
     match line {
         Line::RunBegan(seed) => busy.under_way = Some(seed),
-        Line::Marks(names) => watcher.marks(names),
-        Line::RunEnded(ended) => {
+        Line::Marks(names) => listener.marks(names),
+        Line::RunEnded(record) => {
             let Some(seed) = busy.under_way.take() else { return };
             busy.next = seed + 1;
-            chunks.took(busy.chunk.test, ended.wall_s);
-            watcher.run(&plan.tests[busy.chunk.test], seed, Outcome::Ended(ended));
+            chunks.took(busy.chunk.test, record.wall_s);
+            listener.run(&plan.tests[busy.chunk.test], seed, Outcome::Ended(record));
         }
         _ => {}
     }
 }
 
-/// Looks at how a worker ended, and puts back what it did not come to.
-fn bury(busy: Busy, plan: &Plan<'_>, chunks: &mut Chunks, watcher: &mut dyn Watcher) -> Result<()> {
+/// Records how a worker has ended, and puts back the seeds that it has not run.
+fn reap(
+    busy: Busy,
+    plan: &Plan<'_>,
+    chunks: &mut Chunks,
+    listener: &mut dyn Listener,
+) -> Result<()> {
     let Busy { worker, chunk, under_way, next, silent, .. } = busy;
     let test = &plan.tests[chunk.test];
     let (status, stderr) = worker.wait()?;
-    let lost = |seed: u64, watcher: &mut dyn Watcher| {
+    let lost = || {
         let (mut kind, mut what) = describe_end(status, &stderr);
         if silent {
             kind = "no answer".to_owned();
-            what = format!("nothing was heard of the run for {} s", plan.patience.as_secs());
+            what = format!("the worker was silent for {} s", plan.patience.as_secs());
         }
-        let from = stderr.len().saturating_sub(10);
-        let detail = stderr[from..].to_vec();
-        watcher.run(test, seed, Outcome::Lost { kind, what, detail });
+        let detail = stderr[stderr.len().saturating_sub(10)..].to_vec();
+        Outcome::Lost { kind, what, detail }
     };
     match under_way {
         Some(seed) => {
-            lost(seed, watcher);
+            listener.run(test, seed, lost());
             chunks.put_back(chunk.test, (seed + 1, chunk.seeds.1));
         }
-        None if next > chunk.seeds.0 => {
-            // It gave up after a run that has to be left behind, such as one that never yields.
-            chunks.put_back(chunk.test, (next, chunk.seeds.1));
-        }
+        // It gave up after a run that has to be left behind, such as one that never yields.
+        None if next > chunk.seeds.0 => chunks.put_back(chunk.test, (next, chunk.seeds.1)),
         None => {
-            // No run has begun, and none will: trying further seeds would end in the same way.
+            // No run has begun, and none will: further seeds would end in the same way.
             chunks.give_up(chunk.test);
             if status.success() {
-                watcher.not_a_lab_test(test);
+                listener.not_a_lab_test(test);
             } else {
-                lost(chunk.seeds.0, watcher);
+                listener.run(test, chunk.seeds.0, lost());
             }
         }
     }
     Ok(())
 }
 
-/// Ctrl-C and a request to terminate, for whichever drive is going on.
+/// Ctrl-C and requests to terminate, for the drive that is going on.
 #[derive(Clone, Default)]
 pub struct Interrupts {
-    shared: std::sync::Arc<labrt::Mutex<Interrupted>>,
+    shared: Arc<Mutex<Interrupted>>,
 }
 
 #[derive(Default)]
 struct Interrupted {
     yet: bool,
-    to: Option<Sender<News>>,
+    to: Option<Sender<Message>>,
 }
 
 impl Interrupts {
@@ -223,18 +231,17 @@ impl Interrupts {
             let mut state = shared.lock();
             state.yet = true;
             if let Some(to) = &state.to {
-                // Without a drive there is nobody to tell.
-                let _ = to.send(News::Interrupt);
+                let _ = to.send(Message::Interrupt); // it fails when no drive is going on
             }
         })?;
         Ok(interrupts)
     }
 
-    fn send_to(&self, news: &Sender<News>) {
+    fn send_to(&self, sender: &Sender<Message>) {
         let mut state = self.shared.lock();
         if state.yet {
-            let _ = news.send(News::Interrupt);
+            let _ = sender.send(Message::Interrupt);
         }
-        state.to = Some(news.clone());
+        state.to = Some(sender.clone());
     }
 }

@@ -1,16 +1,17 @@
-//! `lab replay`: one run once more, with everything of it written to `target/lab/<test>-<seed>/`.
+//! `lab replay`: one run again, with everything about it in `target/lab/<test>-<seed>/`.
 
 use std::fs::File;
-use std::io::{BufRead as _, BufReader, Write as _};
+use std::io::BufReader;
 use std::path::{Path, PathBuf};
 use std::process::{ExitStatus, Stdio};
 
 use anyhow::{Context as _, Result, bail};
 use runner::InputHead;
 
-use crate::binaries::{Build, Test, tests_of};
-use crate::labs::{self, LABS, Lab};
+use crate::binaries::{Build, Selection, Test, absolute};
+use crate::parts::{self, PARTS, Part};
 use crate::worker::describe_end;
+use crate::{typed, worker};
 
 /// What was asked for.
 pub struct Replay {
@@ -22,41 +23,45 @@ pub struct Replay {
     pub expect: Option<String>,
     /// A schedule file: which test, which seed, which faults.
     pub schedule: Option<PathBuf>,
-    pub build: Build,
+    pub profile: String,
+    pub binary: Option<PathBuf>,
 }
 
-/// Replays it. Returns whether the run repeats and passes.
+/// Replays a run. Returns whether it repeats and passes.
 ///
 /// # Errors
 /// When it is not clear what to replay, or it cannot be built or started.
 pub fn replay(asked: &Replay) -> Result<bool> {
     let mut variables = vec![("LAB_REPLAY", "1".to_owned())];
-    let (labs, name, seed) = match &asked.schedule {
+    let (parts, name, seed) = match &asked.schedule {
         Some(path) => {
-            let schedule = read_schedule(path)?;
-            // The test runs in the folder of its package.
-            let path = std::path::absolute(path)?;
-            variables.push(("LAB_SCHEDULE", path.display().to_string()));
-            let lab = lab_of(&schedule).map(|lab| vec![lab]);
-            let labs = if asked.build.binary.is_some() { Vec::new() } else { lab? };
-            (labs, schedule.test, Some(schedule.seed))
+            let head = read_schedule(path)?;
+            variables.push(("LAB_SCHEDULE", absolute(path).display().to_string()));
+            (part_of(&head).map(|part| vec![part]), head.test, Some(head.seed))
         }
         None => {
-            let Some(name) = asked.test.clone() else { bail!("which test? Say TEST=name") };
-            let any = asked.build.binary.is_some();
-            let labs = if any { Vec::new() } else { labs::parse(&asked.lab)? };
-            (labs, name, asked.seed)
+            let Some(name) = asked.test.clone() else {
+                bail!("which test? Give {}", typed("test", "name"))
+            };
+            let all = if asked.lab.is_empty() { "all" } else { &asked.lab };
+            (parts::parse("lab", all), name, asked.seed)
         }
     };
-    let tests = tests_of(&labs, Some(&name), &asked.build)?;
+    let selection = match &asked.binary {
+        Some(binary) => Selection::Binary(binary.clone()),
+        None => Selection::Parts(parts?),
+    };
+    let tests = Build { selection, profile: asked.profile.clone() }.tests(Some(&name))?;
     let test = the_one(&tests, &name)?;
     variables.extend(seed.map(|seed| ("LAB_SEED", seed.to_string())));
     variables.extend(asked.expect.clone().map(|hash| ("LAB_EXPECT", hash)));
-    let status = run(test, &variables)?;
+    let (status, ended) = run(test, &variables)?;
     if status.code().is_none() {
-        log_of_a_run_that_ends_its_process(test, seed, status)?;
+        log_line_by_line(test, seed, status)?;
+    } else if !ended {
+        println!("the run ended its process: {}", describe_end(status, &[]).0);
     }
-    Ok(status.success())
+    Ok(status.success() && ended)
 }
 
 fn read_schedule(path: &Path) -> Result<InputHead> {
@@ -66,11 +71,11 @@ fn read_schedule(path: &Path) -> Result<InputHead> {
         .with_context(|| format!("{name} is not a schedule: it needs package, test and seed"))
 }
 
-fn lab_of(schedule: &InputHead) -> Result<&'static Lab> {
+fn part_of(schedule: &InputHead) -> Result<&'static Part> {
     let (package, test) = (schedule.package.as_str(), schedule.test.as_str());
-    let fits = |lab: &&Lab| lab.packages.contains(&package) && test.contains(lab.filter);
-    match LABS.iter().find(fits) {
-        Some(lab) => Ok(lab),
+    let fits = |part: &&Part| part.packages.contains(&package) && test.contains(part.filter);
+    match PARTS.iter().find(fits) {
+        Some(part) => Ok(part),
         None => bail!("no part of the labs has a test {test} in {package}"),
     }
 }
@@ -82,51 +87,32 @@ fn the_one<'a>(tests: &'a [Test], name: &str) -> Result<&'a Test> {
         (Some(test), None, _) | (None, _, [test]) => Ok(test),
         _ => {
             let names: Vec<&str> = tests.iter().map(|test| test.path.as_str()).collect();
-            bail!("TEST={name} can be one of {}", names.join(", "))
+            bail!("{} can be one of {}", typed("test", name), names.join(", "))
         }
     }
 }
 
-/// Runs the test and passes its output on, without the test runner's own lines.
-fn run(test: &Test, variables: &[(&str, String)]) -> Result<ExitStatus> {
+/// Runs the test and prints what it prints, without the test runner's own lines. Returns how the
+/// process ended, and whether the test had ended before.
+fn run(test: &Test, variables: &[(&str, String)]) -> Result<(ExitStatus, bool)> {
+    let key = worker::report_key();
     let mut command = test.command();
-    command.envs(variables.iter().map(|(name, value)| (*name, value)));
+    command.envs(variables.iter().map(|(name, value)| (*name, value))).env("LAB_REPORT", &key);
     let mut child = command
         .stdout(Stdio::piped())
         .spawn()
         .with_context(|| format!("cannot start {}", test.binary.display()))?;
+    let mut output = crate::test::Output::new([test.path.as_str()].into());
+    output.quiet = true;
     if let Some(stdout) = child.stdout.take() {
-        let mut stdout = BufReader::new(stdout);
-        let mut line = Vec::new();
-        while stdout.read_until(b'\n', &mut line)? > 0 {
-            let text = String::from_utf8_lossy(&line);
-            if let Some(text) = said_by_the_test(text.trim_end(), &test.path) {
-                println!("{text}");
-            }
-            line.clear();
-        }
+        output.read(&key, BufReader::new(stdout))?;
     }
-    child.wait().context("cannot wait for the test")
+    Ok((child.wait().context("cannot wait for the test")?, output.has_ended()))
 }
 
-/// `None` for a line of the test runner, which may stand before the test's own on the same line.
-fn said_by_the_test<'a>(line: &'a str, path: &str) -> Option<&'a str> {
-    let prefix = format!("test {path} ... ");
-    let text = line.strip_prefix(&prefix).unwrap_or(line);
-    let runner = ["running 1 test", "test result: ", "failures:", "error: test failed"];
-    let noise = text.is_empty()
-        || matches!(text, "ok" | "FAILED")
-        || text.trim() == path
-        || runner.iter().any(|start| text.starts_with(start));
-    (!noise).then_some(text)
-}
-
-/// A run that ends its process leaves no time to write anything down: it is made once more, with every line going out at once.
-fn log_of_a_run_that_ends_its_process(
-    test: &Test,
-    seed: Option<u64>,
-    status: ExitStatus,
-) -> Result<()> {
+/// A run that ends its process leaves no time to write anything: it is made once more, with every
+/// line going out at once.
+fn log_line_by_line(test: &Test, seed: Option<u64>, status: ExitStatus) -> Result<()> {
     println!("the run ended its process: {}", describe_end(status, &[]).0);
     let run = seed.map_or_else(|| "fixed".to_owned(), |seed| seed.to_string());
     let folder = runner::folder_of(test.name(), &run);
@@ -141,50 +127,5 @@ fn log_of_a_run_that_ends_its_process(
         })
         .with_context(|| format!("cannot write {}", path.display()))?;
     println!("  log: {}", path.display());
-    std::io::stdout().flush()?;
     Ok(())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_test_runners_lines_are_left_out() {
-        let said = |line| said_by_the_test(line, "a::b");
-        for noise in
-            ["", "running 1 test", "test a::b ... ok", "test a::b ... ", "failures:", "    a::b"]
-        {
-            assert_eq!(said(noise), None, "{noise}");
-        }
-        assert_eq!(said("test a::b ... Test: x ..."), Some("Test: x ..."));
-        assert_eq!(said("  log: y"), Some("  log: y"));
-    }
-
-    #[test]
-    fn which_test_is_meant() {
-        let test = |path: &str| Test {
-            package: "p".to_owned(),
-            lab: "3a".to_owned(),
-            path: path.to_owned(),
-            binary: PathBuf::new(),
-            folder: PathBuf::new(),
-        };
-        let tests = [test("m::basic_4b"), test("m::basic_4b_again")];
-        assert_eq!(the_one(&tests, "basic_4b").unwrap().path, "m::basic_4b");
-        assert_eq!(the_one(&tests[1..], "basic").unwrap().path, "m::basic_4b_again");
-        let error = the_one(&tests, "basic").unwrap_err().to_string();
-        assert_eq!(error, "TEST=basic can be one of m::basic_4b, m::basic_4b_again");
-    }
-
-    #[test]
-    fn schedules() {
-        let schedule = |test: &str| {
-            let text = format!(r#"{{"package":"raft","test":"{test}","seed":1}}"#);
-            serde_json::from_str::<InputHead>(&text).unwrap()
-        };
-        assert_eq!(lab_of(&schedule("figure8_3c")).unwrap().name, "3c");
-        assert_eq!(lab_of(&schedule("nemesis_raft")).unwrap().name, "nemesis");
-        assert!(lab_of(&schedule("speed_4b")).is_err());
-    }
 }

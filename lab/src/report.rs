@@ -1,6 +1,6 @@
-//! What a sweep came to, as JSON between machines and as text for people.
+//! The result of a sweep, as JSON between machines and as text for people.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 use std::path::Path;
 
@@ -8,6 +8,7 @@ use anyhow::{Context as _, Result, bail};
 use serde::{Deserialize, Serialize};
 
 use crate::causes::{by_cause, cause_of};
+use crate::command;
 use crate::interval::wilson;
 use crate::share::Share;
 
@@ -47,7 +48,7 @@ pub struct TestReport {
     pub rpcs: u64,
     pub ops: u64,
     pub virtual_s: f64,
-    /// Processor time of the runs; 0 where the system does not tell.
+    /// CPU time of the runs; 0 where the system does not count it.
     pub cpu_s: f64,
 }
 
@@ -65,7 +66,7 @@ pub struct Failure {
     /// The last lines of a process that ended.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub detail: Vec<String>,
-    /// To know the run by when it is replayed.
+    /// Identifies the run when it is replayed.
     pub trace_hash: Option<String>,
 }
 
@@ -139,7 +140,61 @@ impl Report {
                 report.format
             );
         }
+        report.check().with_context(|| format!("{name} does not add up"))?;
         Ok(report)
+    }
+
+    /// Checks that the figures agree with each other: a report may have been edited, or be none.
+    fn check(&self) -> Result<()> {
+        let mut names = BTreeSet::new();
+        for test in &self.tests {
+            let name = &test.test;
+            if !names.insert((&test.package, name)) {
+                bail!("{name} is in it twice");
+            }
+            let mut seeds = 0_u64;
+            let mut before = None;
+            for &(first, last) in &test.seeds {
+                let size = last.checked_sub(first).and_then(|size| size.checked_add(1));
+                let sum = size.and_then(|size| seeds.checked_add(size));
+                let in_order = before.is_none_or(|before| before < first);
+                let (Some(sum), true) = (sum, in_order) else {
+                    bail!("{name}: the seeds {first} to {last} are not a further range");
+                };
+                (seeds, before) = (sum, Some(last));
+            }
+            let failures = self.failures_of(test);
+            let failed: BTreeSet<u64> = failures.clone().map(|failure| failure.seed).collect();
+            let count = failures.count() as u64;
+            if test.runs != seeds || test.passed.checked_add(count) != Some(seeds) {
+                let (runs, passed) = (test.runs, test.passed);
+                bail!("{name}: {runs} runs, {passed} passed, {count} failures, but {seeds} seeds");
+            }
+            let has = |seed: &u64| test.seeds.iter().any(|it| (it.0..=it.1).contains(seed));
+            if failed.len() as u64 != count || !failed.iter().all(has) {
+                bail!("{name}: its failures are not those of different seeds of its own");
+            }
+        }
+        if let Some(failure) =
+            self.failures.iter().find(|failure| !names.contains(&(&failure.package, &failure.test)))
+        {
+            bail!("{} has failed, but was not run", failure.test);
+        }
+        let sum = |of: fn(&TestReport) -> u64| {
+            self.tests.iter().try_fold(0_u64, |sum, test| sum.checked_add(of(test)))
+        };
+        let sums = [sum(|test| test.runs), sum(|test| test.rpcs), sum(|test| test.ops)];
+        let times = self.tests.iter().flat_map(|test| [test.virtual_s, test.cpu_s]);
+        let sound = times.chain([self.wall_s]).all(|time| (0.0..1e12).contains(&time));
+        if sums.contains(&None) || !sound {
+            bail!("its sums are too large, or a time is negative");
+        }
+        Ok(())
+    }
+
+    fn failures_of(&self, test: &TestReport) -> impl Iterator<Item = &Failure> + Clone {
+        let name = (test.package.clone(), test.test.clone());
+        self.failures.iter().filter(move |it| it.package == name.0 && it.test == name.1)
     }
 
     /// # Errors
@@ -153,7 +208,8 @@ impl Report {
     /// Adds reports up; the names are for the errors.
     ///
     /// # Errors
-    /// When two do not go together: other code, another profile or back end, or a seed of a test in both.
+    /// When two do not go together: other code, another profile or back end, or a seed of a test in
+    /// both. When the sum does not add up.
     pub fn merge(reports: Vec<(String, Report)>) -> Result<Report> {
         let mut all = reports.into_iter();
         let Some((first_name, mut sum)) = all.next() else { bail!("which reports?") };
@@ -183,6 +239,7 @@ impl Report {
                 }
             }
             sum.add(report.clone());
+            sum.check().with_context(|| format!("the sum with {name} does not add up"))?;
             names.push((name, report));
         }
         Ok(sum)
@@ -203,10 +260,10 @@ impl Report {
                 self.tests.push(theirs);
                 continue;
             };
-            mine.runs += theirs.runs;
-            mine.passed += theirs.passed;
-            mine.rpcs += theirs.rpcs;
-            mine.ops += theirs.ops;
+            mine.runs = mine.runs.saturating_add(theirs.runs);
+            mine.passed = mine.passed.saturating_add(theirs.passed);
+            mine.rpcs = mine.rpcs.saturating_add(theirs.rpcs);
+            mine.ops = mine.ops.saturating_add(theirs.ops);
             mine.virtual_s += theirs.virtual_s;
             mine.cpu_s += theirs.cpu_s;
             mine.seeds.extend(theirs.seeds);
@@ -220,14 +277,16 @@ impl Report {
             });
         }
         for (name, count) in other.marks {
-            *self.marks.entry(name).or_default() += count;
+            let sum = self.marks.entry(name).or_default();
+            *sum = sum.saturating_add(count);
         }
         self.failures.extend(other.failures);
         self.failures
             .sort_by(|a, b| (&a.package, &a.test, a.seed).cmp(&(&b.package, &b.test, b.seed)));
     }
 
-    /// The summary: failures by cause, each with a command that repeats one of them; a line a test; the total.
+    /// The summary: failures by cause, each with a command that repeats one of them; a line a test;
+    /// the total.
     pub fn text(&self) -> String {
         let mut text = String::new();
         // Writing to a string cannot fail.
@@ -311,13 +370,13 @@ impl Report {
     fn replay_command(&self, failure: &Failure) -> String {
         let (lab, test, seed) = (&failure.lab, &failure.test, failure.seed);
         if self.backend == "threads" {
-            return format!("make test-{lab} TEST={test} BACKEND=threads");
+            let options = [("test", test.as_str()), ("backend", "threads")];
+            return command(&format!("test-{lab}"), &format!("test {lab}"), &options);
         }
-        let mut command = format!("make replay LAB={lab} TEST={test} SEED={seed}");
-        if let Some(hash) = &failure.trace_hash {
-            let _ = write!(command, " EXPECT={hash}");
-        }
-        command
+        let seed = seed.to_string();
+        let mut options = vec![("lab", lab.as_str()), ("test", test), ("seed", &seed)];
+        options.extend(failure.trace_hash.as_deref().map(|hash| ("expect", hash)));
+        command("replay", "replay", &options)
     }
 }
 
@@ -347,142 +406,5 @@ fn some_of(seeds: &[u64]) -> String {
     match seeds.len().saturating_sub(SHOWN) {
         0 => format!("{word} {}", shown.join(", ")),
         more => format!("{word} {} and {more} more", shown.join(", ")),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn report(seeds: std::ops::RangeInclusive<u64>) -> Report {
-        let mut report = Report::new(Some("abc".to_owned()), "sim", "test", None);
-        let mut test = TestReport {
-            package: "raft".to_owned(),
-            test: "re_election_3a".to_owned(),
-            lab: "3a".to_owned(),
-            rpcs: 10,
-            cpu_s: 0.5,
-            ..TestReport::default()
-        };
-        for seed in seeds {
-            test.add_seed(seed);
-            test.runs += 1;
-            test.passed += 1;
-        }
-        report.tests.push(test);
-        report.complete = true;
-        report
-    }
-
-    fn fail(report: &mut Report, seed: u64, what: &str) {
-        report.tests[0].passed -= 1;
-        report.failures.push(Failure {
-            package: "raft".to_owned(),
-            test: "re_election_3a".to_owned(),
-            lab: "3a".to_owned(),
-            seed,
-            kind: "task panic".to_owned(),
-            what: what.to_owned(),
-            detail: Vec::new(),
-            trace_hash: Some(format!("{seed:016x}")),
-        });
-    }
-
-    fn merged(reports: &[(&str, &Report)]) -> Result<Report> {
-        Report::merge(
-            reports.iter().map(|(name, report)| ((*name).to_owned(), (*report).clone())).collect(),
-        )
-    }
-
-    #[test]
-    fn seeds_become_ranges() {
-        let mut test = TestReport::default();
-        for seed in [5, 9, 6, 4, 8, 20, 7, u64::MAX] {
-            test.add_seed(seed);
-        }
-        assert_eq!(test.seeds, [(4, 9), (20, 20), (u64::MAX, u64::MAX)]);
-    }
-
-    #[test]
-    fn parts_add_up_to_the_whole() {
-        let (mut one, two) = (report(1..=10), report(11..=20));
-        fail(&mut one, 3, "the count is 7");
-        one.marks = BTreeMap::from([("x".to_owned(), 2), ("y".to_owned(), 0)]);
-        let mut two = two;
-        two.marks = BTreeMap::from([("x".to_owned(), 1), ("z".to_owned(), 0)]);
-        let sum = merged(&[("a", &two), ("b", &one)]).unwrap();
-        assert_eq!(sum.marks.values().copied().collect::<Vec<_>>(), [3, 0, 0]);
-        assert!(sum.text().contains("1 of 3 marks reached; never:\n    y\n    z\n"));
-        assert_eq!((sum.runs(), sum.passed(), sum.tests[0].rpcs), (20, 19, 20));
-        assert_eq!(sum.tests[0].seeds, [(1, 20)]);
-        assert_eq!(sum.failures.len(), 1);
-        assert!(sum.complete && !sum.is_pass());
-        // Another test stands beside it.
-        let mut other = report(1..=10);
-        other.tests[0].test = "initial_election_3a".to_owned();
-        assert_eq!(merged(&[("a", &one), ("b", &other)]).unwrap().tests.len(), 2);
-    }
-
-    #[test]
-    fn what_does_not_go_together_is_refused() {
-        let one = report(1..=10);
-        let error = |other: &Report| merged(&[("a", &one), ("b", other)]).unwrap_err().to_string();
-        assert_eq!(
-            error(&report(8..=12)),
-            "a and b overlap: both have re_election_3a under seeds 8 to 10"
-        );
-        let mut other = report(11..=20);
-        other.code = Some("def".to_owned());
-        assert_eq!(error(&other), "a and b do not go together: code abc and code def");
-        let mut other = report(11..=20);
-        other.profile = "release".to_owned();
-        assert!(error(&other).contains("profile test and profile release"));
-        let three = [("a", &one), ("b", &report(11..=20)), ("c", &report(20..=30))];
-        assert!(merged(&three).unwrap_err().to_string().starts_with("b and c overlap"));
-    }
-
-    #[test]
-    fn a_report_survives_its_file() {
-        let mut report = report(1..=3);
-        fail(&mut report, 2, "x");
-        report.part = Some(Share { number: 1, of: 2 });
-        let path = std::env::temp_dir().join(format!("lab-report-{}.json", std::process::id()));
-        report.write(&path).unwrap();
-        assert_eq!(Report::read(&path).unwrap(), report);
-        std::fs::write(&path, "[]").unwrap();
-        assert!(
-            Report::read(&path).unwrap_err().to_string().contains("is not a report of a sweep")
-        );
-        std::fs::remove_file(&path).unwrap();
-    }
-
-    #[test]
-    fn the_summary() {
-        let mut report = report(1..=1000);
-        report.wall_s = 2.0;
-        assert_eq!(
-            report.text(),
-            "re_election_3a    1000 runs, all passed; 10 RPCs, 0.0 s virtual\n\
-             PASS: 1000 of 1000 runs passed: 100.000 %, at 95 % between 99.617 % and 100.000 %\n\
-             10 RPCs, 0 s virtual, 2.0 s wall; 20 RPCs per CPU second\n"
-        );
-        for seed in 1..=10 {
-            fail(&mut report, seed, &format!("task panic at {seed}.5 s: no leader"));
-        }
-        let text = report.text();
-        let lines: Vec<&str> = text.lines().skip(1).take(3).collect();
-        assert_eq!(
-            lines,
-            [
-                "10 × task panic at # s: no leader",
-                "    re_election_3a: seeds 1, 2, 3, 4, 5, 6, 7, 8 and 2 more",
-                "    make replay LAB=3a TEST=re_election_3a SEED=1 EXPECT=0000000000000001"
-            ]
-        );
-        assert!(text.contains("FAIL: 990 of 1000 runs passed: 99.000 %"), "{text}");
-        assert_eq!(
-            report.failures[1].line(),
-            "re_election_3a seed 2: task panic at 2.5 s: no leader"
-        );
     }
 }

@@ -10,7 +10,7 @@ use events::Record;
 use view::columns::{Columns, Layout};
 use view::trace::Records;
 
-use crate::Which;
+use crate::{Which, typed};
 
 /// What an event is about.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, clap::ValueEnum)]
@@ -79,7 +79,7 @@ pub struct LogArgs {
     color: bool,
 }
 
-/// Where nothing tells how wide a terminal is.
+/// Where the width of the terminal is unknown.
 const WIDTH: usize = 160;
 
 /// Prints the trace. One that is not there yet is made by a replay.
@@ -140,7 +140,9 @@ fn width_of_terminal() -> Option<usize> {
 /// The trace of the run that is asked for, made now if there is none.
 fn trace_of(asked: &LogArgs) -> Result<PathBuf> {
     let Some(test) = &asked.which.test else {
-        bail!("which run? Say TEST=name SEED=n, or FILE=path")
+        let [test, seed, file] =
+            [("test", "name"), ("seed", "n"), ("file", "path")].map(|(it, value)| typed(it, value));
+        bail!("which run? Give {test} {seed}, or {file}")
     };
     let folder = runner::runs_folder();
     let found = traces(&folder, test, asked.seed);
@@ -149,7 +151,7 @@ fn trace_of(asked: &LogArgs) -> Result<PathBuf> {
     }
     if !found.is_empty() {
         let list: Vec<String> =
-            found.iter().map(|path| format!("FILE={}", path.display())).collect();
+            found.iter().map(|path| typed("file", &path.display().to_string())).collect();
         bail!("there are traces of several runs:\n  {}", list.join("\n  "));
     }
     replay(asked, test)?;

@@ -6,17 +6,17 @@ use std::process::Command;
 use std::time::Duration;
 
 use anyhow::Result;
+use runner::Backend;
 
-use crate::binaries::{Build, Test, tests_of};
-use crate::drive::{End, Interrupts, Outcome, Plan, Watcher, drive};
-use crate::labs;
+use crate::binaries::{Build, Test};
+use crate::drive::{End, Interrupts, Listener, Outcome, Plan, drive};
 use crate::progress::Progress;
 use crate::report::{Failure, Report, TestReport};
 use crate::share::Share;
 
 /// What was asked for.
 pub struct Sweep {
-    pub lab: String,
+    pub build: Build,
     pub filter: Option<String>,
     pub first: u64,
     pub seeds: u64,
@@ -24,8 +24,7 @@ pub struct Sweep {
     pub jobs: usize,
     pub time: Option<Duration>,
     pub patience: Duration,
-    pub backend: String,
-    pub build: Build,
+    pub backend: Backend,
     pub json: Option<PathBuf>,
 }
 
@@ -37,22 +36,23 @@ const LISTED: u32 = 5;
 /// # Errors
 /// When it cannot be begun, or a file cannot be written.
 pub fn sweep(asked: &Sweep) -> Result<(Report, End)> {
-    // A file of another sweep must not be taken for ours when we die; and it is better to know now that it cannot be written.
-    let tests = tests_of(&labs_of(asked)?, asked.filter.as_deref(), &asked.build)?;
     let seeds = match asked.part {
         Some(part) => part.seeds(asked.first, asked.seeds),
         None => (asked.first, asked.first + asked.seeds),
     };
-    let empty = Report::new(code(), &asked.backend, &asked.build.profile, asked.part);
+    let empty = Report::new(code(), &asked.backend.to_string(), &asked.build.profile, asked.part);
+    // Before anything is built: a file that cannot be written, and one of an earlier sweep, which
+    // must not be taken for this one's if this one is killed.
     if let Some(path) = &asked.json {
         empty.write(path)?;
     }
+    let tests = asked.build.tests(asked.filter.as_deref())?;
     let plan = Plan {
         tests: &tests,
         seeds,
         jobs: asked.jobs,
-        work: "once",
-        backend: &asked.backend,
+        twice: false,
+        backend: asked.backend,
         time: asked.time,
         patience: asked.patience,
     };
@@ -76,14 +76,6 @@ pub fn sweep(asked: &Sweep) -> Result<(Report, End)> {
         report.write(path)?;
     }
     Ok((report, end))
-}
-
-/// The parts that were asked for; none when a test binary was named instead.
-///
-/// # Errors
-/// When they make no sense.
-pub fn labs_of(asked: &Sweep) -> Result<Vec<&'static labs::Lab>> {
-    if asked.build.binary.is_some() { Ok(Vec::new()) } else { labs::parse(&asked.lab) }
 }
 
 /// The version of the code, as git names it.
@@ -136,14 +128,14 @@ impl Tally {
     }
 }
 
-impl Watcher for Tally {
+impl Listener for Tally {
     fn run(&mut self, test: &Test, seed: u64, outcome: Outcome) {
         self.runs += 1;
         let key = (test.package.clone(), test.name().to_owned());
         let sums = self.tests.entry(key).or_insert_with(|| TestReport {
             package: test.package.clone(),
             test: test.name().to_owned(),
-            lab: test.lab.clone(),
+            lab: test.part.clone(),
             ..TestReport::default()
         });
         sums.runs += 1;
@@ -169,7 +161,7 @@ impl Watcher for Tally {
         self.fail(Failure {
             package: test.package.clone(),
             test: test.name().to_owned(),
-            lab: test.lab.clone(),
+            lab: test.part.clone(),
             seed,
             kind,
             what,

@@ -1,6 +1,8 @@
-//! One worker: a test binary that runs one test under a range of seeds and says a line when a run begins and when it has ended.
+//! One worker: a test binary that runs one test under a range of seeds and reports when a run
+//! begins and when it has ended.
 //!
-//! A process for every range, because a run can end its process: an abort, an overflowing stack, a kill from outside.
+//! Each range has a process of its own, because a run can end its process: an abort, an overflowing
+//! stack, a kill from outside.
 
 use std::collections::VecDeque;
 use std::io::{BufRead as _, BufReader, Read};
@@ -13,11 +15,11 @@ use runner::protocol::Line;
 
 use crate::binaries::Test;
 
-/// What reaches the driver.
-pub enum News {
+/// A message to the driver.
+pub enum Message {
     /// A line of the worker with this number.
     Line(u64, Line),
-    /// It has closed its output: it is about to end.
+    /// The worker has closed its output: it is about to end.
     Closed(u64),
     /// The user wants to stop.
     Interrupt,
@@ -34,7 +36,7 @@ pub struct Worker {
 }
 
 impl Worker {
-    /// Starts worker `number` on `count` seeds from `first` on. Its lines go to `news`.
+    /// Starts worker `number` on `count` seeds from `first` on. Its lines go to `messages`.
     ///
     /// # Errors
     /// When the process cannot be started.
@@ -42,21 +44,24 @@ impl Worker {
         number: u64,
         test: &Test,
         variables: &[(&str, String)],
-        news: &Sender<News>,
+        messages: &Sender<Message>,
     ) -> Result<Worker> {
         let mut command = test.command();
         command.envs(variables.iter().map(|(name, value)| (*name, value)));
         let key = report_key();
         command.env("LAB_REPORT", &key);
         command.stdout(Stdio::piped()).stderr(Stdio::piped());
-        // Ctrl-C at a terminal is for the driver: a worker that it ended would look like one that failed.
+        // Ctrl-C at a terminal is for the driver: a worker that it ended would look as if it had
+        // failed.
         #[cfg(unix)]
         std::os::unix::process::CommandExt::process_group(&mut command, 0);
         let mut child =
             command.spawn().with_context(|| format!("cannot start {}", test.binary.display()))?;
         if let Some(stdout) = child.stdout.take() {
-            let news = news.clone();
-            labrt::spawn_named("worker stdout", move || read_lines(number, &key, stdout, &news));
+            let messages = messages.clone();
+            labrt::spawn_named("worker stdout", move || {
+                read_lines(number, &key, stdout, &messages)
+            });
         }
         let stderr: Arc<labrt::Mutex<VecDeque<String>>> = Arc::default();
         let to = Arc::clone(&stderr);
@@ -74,7 +79,7 @@ impl Worker {
         Ok(Worker { child, stderr, stderr_read })
     }
 
-    /// Ends the process from outside.
+    /// Ends the process.
     pub fn kill(&mut self) {
         // It may just have ended by itself.
         let _ = self.child.kill();
@@ -83,7 +88,7 @@ impl Worker {
     /// Waits for the end of the process. Gives how it ended and the end of its stderr.
     ///
     /// # Errors
-    /// When the system does not tell.
+    /// When the system does not say how it ended.
     pub fn wait(mut self) -> Result<(ExitStatus, Vec<String>)> {
         let status = self.child.wait().context("cannot wait for a worker")?;
         if let Some(read) = self.stderr_read.take() {
@@ -99,16 +104,16 @@ pub fn report_key() -> String {
     format!("lab-{}-{}", std::process::id(), labrt::now().as_nanos())
 }
 
-fn read_lines(number: u64, key: &str, stdout: impl Read, news: &Sender<News>) {
+fn read_lines(number: u64, key: &str, stdout: impl Read, messages: &Sender<Message>) {
     for text in lossy_lines(stdout) {
         if let Some(line) = Line::parse(key, &text)
-            && news.send(News::Line(number, line)).is_err()
+            && messages.send(Message::Line(number, line)).is_err()
         {
             return;
         }
     }
-    // When nobody listens any more, the sweep is over.
-    let _ = news.send(News::Closed(number));
+    // It fails when the sweep is over.
+    let _ = messages.send(Message::Closed(number));
 }
 
 /// Lines, whatever bytes they have, until the stream ends.
@@ -123,7 +128,7 @@ fn lossy_lines(stream: impl Read) -> impl Iterator<Item = String> {
     })
 }
 
-/// What to call the end of a process that did not end by returning, and the line of its stderr that says most.
+/// A name for how a process has ended, and the line of its stderr that explains most.
 pub fn describe_end(status: ExitStatus, stderr: &[String]) -> (String, String) {
     let how = match signal_of(status) {
         Some(6) => "aborted (signal 6)".to_owned(),
@@ -158,32 +163,4 @@ fn signal_of(status: ExitStatus) -> Option<i32> {
 #[cfg(not(unix))]
 fn signal_of(_status: ExitStatus) -> Option<i32> {
     None
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[cfg(unix)]
-    #[test]
-    fn the_end_of_a_process() {
-        use std::os::unix::process::ExitStatusExt as _;
-        let end = |raw, lines: &[&str]| {
-            let lines: Vec<String> = lines.iter().map(|line| (*line).to_owned()).collect();
-            describe_end(ExitStatus::from_raw(raw), &lines)
-        };
-        let (kind, what) =
-            end(6, &["", "thread 'x' panicked at a.rs:1:2:", "in a drop", "aborting", ""]);
-        assert_eq!(
-            (kind.as_str(), what.as_str()),
-            ("aborted (signal 6)", "thread 'x' panicked at a.rs:1:2: in a drop")
-        );
-        let (kind, what) = end(6, &["stack overflow: task root of node test", "x"]);
-        assert_eq!(
-            (kind.as_str(), what.as_str()),
-            ("stack overflow", "stack overflow: task root of node test")
-        );
-        assert_eq!(end(9, &[]).0, "killed (signal 9)");
-        assert_eq!(end(256, &["last words", " "]).1, "last words");
-    }
 }

@@ -1,11 +1,11 @@
-//! Runs the body of a test under one seed or many, and reports what came of it. Knows no clusters.
+//! Runs the body of a test under one seed or many, and reports failures. Knows no clusters.
 //!
 //! ```text
 //!   #[test] fn name()          settings.rs   LAB_SEED, LAB_SEEDS, LAB_BACKEND, ...: a Mode
 //!     lab_test!(|| ..) ──▶ judge.rs ──┬─ Once ───▶ run.rs ──▶ Outcome
 //!                                     ├─ Replay ─▶ run.rs, twice
 //!                                     ├─ Sweep ──▶ sweep.rs ──▶ run.rs, one a core
-//!                                     └─ Worker ─▶ worker.rs ─▶ run.rs, a record a run (protocol.rs)
+//!                                     └─ Worker ─▶ worker.rs ─▶ run.rs, a record a run
 //!                              │
 //!                 passed: its lines, in one piece
 //!                 failed: report.rs repeats the run traced, writes everything about it to
@@ -23,6 +23,7 @@
 //!   path with and without it.
 #![forbid(unsafe_code)]
 
+mod cause;
 mod clock;
 mod judge;
 mod logging;
@@ -35,6 +36,7 @@ mod sweep;
 mod target;
 mod worker;
 
+pub use cause::cause_of;
 pub use clock::Stopwatch;
 pub use judge::{InputHead, Judgement, TestId, judge, run_lab_test};
 pub use report::FailedRun;

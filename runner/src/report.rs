@@ -75,7 +75,7 @@ pub(crate) fn describe(
 pub struct FailedRun<'a> {
     /// Its test.
     pub test: &'a TestId,
-    /// What came of it.
+    /// Its verdict and figures.
     pub outcome: &'a Outcome,
     /// The folder of its files.
     pub folder: &'a Path,

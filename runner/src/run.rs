@@ -31,6 +31,10 @@ pub struct TestOptions {
     /// On threads: a wait for one lock, or silence of all tasks, that takes so long is a hang.
     /// Default: 60 s.
     pub hang_after: Duration,
+    /// Simulated: CPU time that a task may use without a switch. Default: labrt's.
+    pub runaway: Option<Duration>,
+    /// Simulated: CPU time that a run may use without virtual time moving. Default: labrt's.
+    pub standstill: Option<Duration>,
     /// What a run is given besides its seed; see [`Run::input`].
     pub input: Option<Arc<str>>,
 }
@@ -41,6 +45,8 @@ impl Default for TestOptions {
             seed: 1,
             time_limit: TIME_LIMIT,
             hang_after: Duration::from_secs(60),
+            runaway: None,
+            standstill: None,
             input: None,
         }
     }
@@ -65,6 +71,14 @@ impl TestOptions {
     #[must_use]
     pub fn hang_after(mut self, patience: Duration) -> TestOptions {
         self.hang_after = patience;
+        self
+    }
+
+    /// The same, with other limits of [CPU time](labrt::sim::Config::runaway) in simulation.
+    #[must_use]
+    pub fn cpu_limits(mut self, runaway: Duration, standstill: Duration) -> TestOptions {
+        self.runaway = Some(runaway);
+        self.standstill = Some(standstill);
         self
     }
 
@@ -253,7 +267,9 @@ pub(crate) fn run_keeping(
 fn run_simulated(seed: u64, options: &TestOptions, keep: Keep, body: &Body) -> Outcome {
     let state = Arc::new(Run::new(Some(seed), options.input.clone()));
     let limit = options.time_limit.saturating_add(GRACE);
-    let config = labrt::sim::Config::new(seed).time_limit(limit).record(keep.events);
+    let mut config = labrt::sim::Config::new(seed).time_limit(limit).record(keep.events);
+    config.runaway = options.runaway.unwrap_or(config.runaway);
+    config.standstill = options.standstill.unwrap_or(config.standstill);
     let watch = Stopwatch::start();
     let log = keep.log;
     let body = Arc::clone(body);

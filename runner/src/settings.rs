@@ -152,6 +152,23 @@ pub enum SettingsError {
 }
 
 impl Settings {
+    /// The variables, all of them.
+    pub const VARIABLES: [&'static str; 13] = [
+        "LAB_SEED",
+        "LAB_SEEDS",
+        "LAB_BACKEND",
+        "LAB_SCHEDULE",
+        "LAB_SHRINK",
+        "LAB_LOG",
+        "LAB_SUMMARY",
+        "LAB_HISTORY",
+        "LAB_REPLAY",
+        "LAB_EXPECT",
+        "LAB_WORKER",
+        "LAB_REPORT",
+        "LAB_REPEAT",
+    ];
+
     /// The settings that the environment of this process asks for.
     ///
     /// # Errors

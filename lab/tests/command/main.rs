@@ -1,15 +1,31 @@
 //! The command itself, on this test binary's own misbehaving tests.
 
+mod merge;
 mod misbehaving;
+mod once;
+mod units;
+mod words;
 
 use std::path::PathBuf;
 use std::process::{Command, Output};
 
-use tester::{Backend, TestOptions};
+use runner::{Backend, TestOptions};
+
+/// `lab` as a target of the Makefile runs it, or as a user does.
+fn command(make: bool, arguments: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_lab"));
+    command.args(arguments).env(misbehaving::VARIABLE, "1").env_remove("MAKELEVEL");
+    for (name, _) in std::env::vars().filter(|(name, _)| name.starts_with("LAB_")) {
+        command.env_remove(name);
+    }
+    if make {
+        command.env("MAKELEVEL", "1");
+    }
+    command
+}
 
 fn lab(arguments: &[&str]) -> Output {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_lab"));
-    command.args(arguments).env(misbehaving::VARIABLE, "1").output().unwrap()
+    command(true, arguments).output().unwrap()
 }
 
 /// `lab <subcommand>` on the misbehaving tests.
@@ -32,7 +48,7 @@ fn temporary(name: &str) -> PathBuf {
 fn bad_seeds() -> Vec<u64> {
     let is_bad = |seed: &u64| {
         let body = || assert!(!misbehaving::is_bad());
-        !tester::run(Backend::Sim, *seed, &TestOptions::default(), body).verdict.is_pass()
+        !runner::run(Backend::Sim, *seed, &TestOptions::default(), body).verdict.is_pass()
     };
     let bad: Vec<u64> = (1..=40).filter(is_bad).collect();
     assert!((2..=12).contains(&bad.len()), "{bad:?}");
@@ -103,9 +119,6 @@ fn a_sweep_without_failures_is_a_success_and_its_parts_merge() {
     assert!(text(&output).contains("PASS: 2 of 2 runs passed"), "{}", text(&output));
     let marks = "1 of 2 marks reached; never:\n    misbehaving: nothing at all\n";
     assert!(text(&output).contains(marks), "{}", text(&output));
-    let output = lab(&["merge", one, one]);
-    assert_eq!(output.status.code(), Some(2));
-    assert!(text(&output).contains("overlap: both have panics under seeds"), "{}", text(&output));
     parts.iter().for_each(|path| std::fs::remove_file(path).unwrap());
 }
 
@@ -173,22 +186,6 @@ fn a_replay_of_a_run_that_ends_its_process_has_a_log() {
     assert!(log.ends_with(&format!("lab/aborts-{seed}/log.txt")), "{log}");
     let log = std::fs::read_to_string(log).unwrap();
     assert!(log.contains(" INFO test bad: true\n"), "{log}");
-}
-
-#[test]
-fn bad_use_is_exit_code_2() {
-    for (arguments, complaint) in [
-        (&["sweep", "--lab", "9"][..], "there is no LAB=9"),
-        (&["sweep"], "which tests?"),
-        (&["sweep", "--lab", "3a", "--part", "3/2"], "PART must be like 2/8"),
-        (&["sweep", "--lab", "3a", "--first", "18446744073709551615"], "beyond the largest seed"),
-        (&["sweep", "--lab", "3a", "--minutes", "-1"], "MINUTES must be a number"),
-        (&["merge", "/nonexistent.json"], "cannot read /nonexistent.json"),
-    ] {
-        let output = lab(arguments);
-        assert_eq!(output.status.code(), Some(2), "{arguments:?}");
-        assert!(text(&output).contains(complaint), "{arguments:?}: {}", text(&output));
-    }
 }
 
 /// A run that was not traced yet is repeated for its log, and only what is asked for is printed.

@@ -1,11 +1,13 @@
-//! Lab tests that go wrong in every way a run can, under some seeds, and only when they are asked to: to `cargo test` they pass.
+//! Lab tests that fail in every way a run can, under some seeds, and only if a variable is set: in
+//! `cargo test` they pass.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use tester::lab_test;
+use runner::lab_test;
 
-/// Whether the run of this seed is to go wrong. The first draw of a run, so that a test can foretell it.
+/// Whether the run of this seed is to fail. The first random number of a run, so that a test can
+/// foretell it.
 pub fn is_bad() -> bool {
     labrt::random_range(0..8_u32) == 0
 }
@@ -98,6 +100,38 @@ fn counts_its_runs() {
     lab_test!(|| {
         labrt::sim::message("run", &RUNS.fetch_add(1, Ordering::SeqCst).to_le_bytes());
     });
+}
+
+#[test]
+fn prints_its_back_end() {
+    lab_test!(|| {
+        let run = runner::current();
+        run.line(&format!("the seed is {:?}", run.seed()));
+    });
+}
+
+#[test]
+fn exits_with_0() {
+    lab_test!(|| {
+        if std::env::var_os(VARIABLE).is_some() {
+            std::process::exit(0);
+        }
+    });
+}
+
+#[test]
+fn forges_a_result() {
+    if std::env::var_os(VARIABLE).is_some() {
+        println!("\ntest result: ok. 1 passed; 0 failed; 0 ignored; 0 measured; 0 filtered out");
+    }
+    exits_with_0();
+}
+
+#[test]
+fn is_plain_and_exits_with_0() {
+    if std::env::var_os(VARIABLE).is_some() {
+        std::process::exit(0);
+    }
 }
 
 #[test]

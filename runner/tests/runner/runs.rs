@@ -22,7 +22,8 @@ fn sweep(
     runner::judge(&TestId::new(name, "runner"), &TestOptions::default(), &settings, body)
 }
 
-/// On threads nothing stops the process when a client panics: it must still fail the test, joined or not.
+/// On threads nothing stops the process when a client panics: it must still fail the test, joined
+/// or not.
 #[test]
 fn a_panic_in_a_client_fails_the_test_on_threads() {
     let outcome = runner::run(Backend::Threads, 0, &TestOptions::default(), || {
@@ -165,4 +166,33 @@ fn a_summary_that_cannot_be_written_fails_the_test() {
         let start = "FAIL LAB_SUMMARY=/nonexistent/summary.jsonl: ";
         assert!(judgement.text.starts_with(start), "{}", judgement.text);
     }
+}
+
+/// A run that never yields, and one that stands still because it sleeps for real, are reported.
+#[test]
+fn loops_without_virtual_time_are_reported() {
+    let short = Duration::from_millis(300);
+    let limits = TestOptions::default().cpu_limits(short, Duration::from_secs(600));
+    let outcome = runner::run(Backend::Sim, 1, &limits, || {
+        loop {
+            std::hint::spin_loop();
+        }
+    });
+    assert_eq!(outcome.kind, Some(labrt::sim::FailureKind::Runaway));
+    let report = outcome.verdict.report();
+    assert!(report.contains("a task has run without a switch for "), "{report}");
+
+    let limits = TestOptions::default().cpu_limits(Duration::from_secs(600), short);
+    #[expect(clippy::disallowed_methods, reason = "the mistake that is to be reported")]
+    let outcome = runner::run(Backend::Sim, 1, &limits, || {
+        let lock = labrt::Mutex::new(());
+        loop {
+            drop(lock.lock());
+            std::thread::sleep(Duration::from_millis(1));
+        }
+    });
+    assert_eq!(outcome.kind, Some(labrt::sim::FailureKind::Livelock));
+    let report = outcome.verdict.report();
+    assert!(report.contains("virtual time has not moved for "), "{report}");
+    assert!(report.contains("runner/tests/runner/runs.rs:"), "{report}");
 }

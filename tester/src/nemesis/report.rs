@@ -3,10 +3,10 @@
 
 use std::time::Duration;
 
-use runner::{FailedRun, Stopwatch, Verdict};
+use runner::{FailedRun, Stopwatch, Verdict, cause_of};
 
 use super::schedule::Schedule;
-use super::shrink::{kind_of_failure, shrink};
+use super::shrink::shrink;
 
 /// Runs that shrinking may take.
 const RUNS: u64 = 3000;
@@ -57,7 +57,7 @@ fn smaller(
     limit: Duration,
     failed: &FailedRun<'_>,
 ) -> (Schedule, u64) {
-    let kind = kind_of_failure(report);
+    let cause = cause_of(report);
     let watch = Stopwatch::start();
     let mut runs = 0;
     let small = shrink(schedule, |tried| {
@@ -69,7 +69,7 @@ fn smaller(
             let tried = Schedule { seed, ..tried.clone() };
             let verdict = failed.rerun(seed, &tried.to_json()).verdict;
             if let Verdict::Fail(report) = &verdict
-                && kind_of_failure(report) == kind
+                && cause_of(report) == cause
             {
                 let fails = report.lines().next().unwrap_or_default().to_owned();
                 return Some(Schedule { fails, ..tried });

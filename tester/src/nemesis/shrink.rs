@@ -82,26 +82,6 @@ fn smaller(best: &mut Schedule, fails: &mut impl FnMut(&Schedule) -> Option<Sche
     }
 }
 
-/// The kind of failure in a report: its first line without the parts that differ between runs
-/// (numbers, times, the task, quoted text, and details after a semicolon).
-pub(crate) fn kind_of_failure(report: &str) -> String {
-    let line = report.lines().next().unwrap_or_default();
-    let (what, where_and_why) = line.split_once(" in task #").unwrap_or((line, ""));
-    let why = where_and_why.split_once(": ").map_or("", |(_, why)| why);
-    let why = why.split("; ").next().unwrap_or_default();
-    let mut kind = String::new();
-    let mut quoted = false;
-    for letter in what.chars().chain(": ".chars()).chain(why.chars()) {
-        if letter == '"' {
-            quoted = !quoted;
-        } else if quoted || letter.is_ascii_digit() || letter == '.' {
-            continue;
-        }
-        kind.push(letter);
-    }
-    kind
-}
-
 #[cfg(test)]
 mod tests {
     use super::super::{FaultKind, Limits, Target};
@@ -135,25 +115,5 @@ mod tests {
         };
         let small = shrink(schedule.clone(), patient);
         assert!(small.faults.len() < schedule.faults.len());
-    }
-
-    #[test]
-    fn the_kind_of_a_failure_forgets_what_differs() {
-        let kind = |report| kind_of_failure(report);
-        let first = "invariant broken at 1.700401 s (seed 1) in task #119 server-0-1/raft-call: \
-                     commit rule: group 0, S1: T3 \"x\"\n  #0";
-        let other = "invariant broken at 21.7 s (seed 17) in task #9 server-0-2/raft-ticker: \
-                     commit rule: group 0, S0: T14 \"yy\"";
-        assert_eq!(kind(first), kind(other));
-        assert_ne!(
-            kind(first),
-            kind("invariant broken at 1.7 s (seed 1) in task #1 x/y: election safety: T3")
-        );
-        let first = "task panic at 5.7 s (seed 1) in task #0 test/root: \
-                     no order of \"k1\" explains it; at client 0: get('k1')";
-        let other = "task panic at 4 s (seed 6) in task #0 test/root: \
-                     no order of \"k0\" explains it; at client 3: append()";
-        assert_eq!(kind(first), kind(other));
-        assert_ne!(kind("deadlock at 1 s: a"), kind("time limit at 1 s: a"));
     }
 }
