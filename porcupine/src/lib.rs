@@ -109,9 +109,12 @@
 //! a clock), not on the number of threads, not on the order of a hash map. With [`Options::threads`] at
 //! 1, no thread is started.
 //!
-//! # What was left out
+//! # What else there is
 //!
-//! Weaker conditions, such as sequential consistency. Histories that arrive while they are checked.
+//! [`Recorder`] writes a history down while threads call an object. [`Online`] checks one while it is
+//! being made. [`check_sequential`], [`check_read_your_writes`] and [`check_monotonic_reads`] say which
+//! weaker condition a history still meets. With the feature `formats`, the module `formats` reads the
+//! files of Jepsen, Maelstrom and others.
 #![forbid(unsafe_code)]
 
 mod bits;
@@ -126,8 +129,11 @@ mod history;
 mod model;
 pub mod models;
 mod nondeterministic;
+mod online;
 mod picture;
+mod recorder;
 mod search;
+mod sequential;
 mod states;
 mod timeline;
 
@@ -140,7 +146,10 @@ pub use explain::{Explanation, explain, is_smallest};
 pub use history::{Event, EventKind, HistoryError, Operation, Returned, operations_from_events};
 pub use model::{Model, Outlook, Step};
 pub use nondeterministic::{NondeterministicModel, PowerSet};
+pub use online::{Online, Violation};
 pub use picture::{Annotation, PictureOptions, picture};
+pub use recorder::{Call, Client, Heard, Recorder};
+pub use sequential::{check_monotonic_reads, check_read_your_writes, check_sequential};
 
 /// The example in the README compiles.
 #[cfg(doctest)]

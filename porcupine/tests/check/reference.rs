@@ -10,7 +10,7 @@ use rand::RngExt;
 use crate::brute::{comes_before, linearizable};
 use crate::random::{Dice, History, dice, history};
 
-fn cases() -> u64 {
+pub(crate) fn cases() -> u64 {
     std::env::var("PORCUPINE_CASES").ok().and_then(|n| n.parse().ok()).unwrap_or(20_000)
 }
 

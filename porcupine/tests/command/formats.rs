@@ -93,7 +93,7 @@ fn history_edn_is_read_in_all_its_shapes() {
     expect("stale.edn", &stale, &[], 1, "the return at 40 of client 1's read: 3 (line 3)");
     expect("cut.edn", &EDN.replace("}]", "}"), &[], 2, "line 9: the file ends without the ']'");
     expect("more.edn", &format!("{EDN}\n{{}}"), &[], 2, "line 10: not a history, which has ended");
-    expect("broken.edn", &EDN.replace("[1 2], :time 60}", "[1 2"), &[], 2, "line 8: ");
+    expect("broken.edn", &EDN.replace("[1 2], :time 60}", "[1 2"), &[], 2, "line 9: ");
 }
 
 #[test]

@@ -1,7 +1,9 @@
 //! The command from outside: what it prints, and its exit status.
 #![cfg(feature = "cli")]
 
+mod everything;
 mod formats;
+mod mutations;
 mod public;
 
 use std::fs;
@@ -269,5 +271,26 @@ fn json_has_a_verdict_for_each_partition() {
     assert_eq!(bad["partitions"][1]["name"], "l");
     assert_eq!(bad["partitions"][1]["verdict"], "linearizable");
     assert_eq!(bad["explanation"]["lines"], serde_json::json!([6]));
+    assert_eq!(bad["weaker"]["sequential"], "violated");
+    assert_eq!(bad["weaker"]["monotonic_reads"], "violated");
     assert!(broken["error"].as_str().unwrap().contains("line 1"), "{broken}");
+}
+
+/// A stale read of another client's write: nothing but real time is violated.
+#[test]
+fn weaker_conditions_are_named() {
+    let stale = r#"
+{"client":1,"op":"put","key":"k","value":"x","version":0,"err":"OK","call":0,"return":10}
+{"client":2,"op":"get","key":"k","err":"ErrNoKey","call":20,"return":30}
+"#;
+    let (status, text) = porcupine(&["check", &file("weaker.jsonl", stale)]);
+    assert!(
+        text.contains("  still sequentially consistent, reads your writes, monotonic reads\n"),
+        "{text}"
+    );
+    assert_eq!(status, 1);
+    let own = stale.replace("\"client\":2", "\"client\":1");
+    let (_, text) = porcupine(&["check", &file("weaker2.jsonl", &own)]);
+    let says = "  still monotonic reads; not sequentially consistent, reads your writes\n";
+    assert!(text.contains(says), "{text}");
 }

@@ -74,6 +74,98 @@ fn a_click_shows_details() {
     assert!(dom.contains("found 'x' at version 1, left 'y' at version 2"), "{dom}");
 }
 
+/// Two clients take turns, so that no operation overlaps another.
+fn turns(operations: usize) -> Vec<Operation<Input, Output>> {
+    let put = |at: usize| Input::put("k", &format!("value-{at}"), at as u64);
+    (0..operations)
+        .map(|at| {
+            let call = 1_000_000 * at as u64;
+            Operation::new(at as i64 % 2, call, put(at), call + 3, Output::Done)
+        })
+        .collect()
+}
+
+/// By events every text has room, however short the operations are; by time it has not.
+#[test]
+fn texts_are_not_cut_off_on_the_axis_by_events() {
+    let page = page(&turns(60), &[]);
+    let Some((dom, console)) = browse("events.html", &page, "") else { return };
+    assert_eq!(console, "");
+    assert!(!dom.contains("data-error"), "{dom}");
+    assert_eq!(data(&dom, "cut"), "0");
+    assert!(data(&dom, "rendered").parse::<usize>().unwrap() >= 4);
+    let Some((dom, _)) = browse("events2.html", &page, "axis=time") else { return };
+    assert!(data(&dom, "cut").parse::<usize>().unwrap() > 10, "{}", data(&dom, "cut"));
+}
+
+#[test]
+fn pointing_at_an_operation_shows_its_states() {
+    let Some((dom, console)) = browse("hover.html", &page(&stale(), &[]), "hover=1") else {
+        return;
+    };
+    assert_eq!(console, "");
+    let tip = &dom[dom.find("id=\"tip\"").unwrap()..dom.find("id=\"left\"").unwrap()];
+    assert!(tip.contains("found 'x' at version 1, left 'y' at version 2"), "{tip}");
+}
+
+/// What contradicts each other lies far apart: a button leads from one to the other.
+#[test]
+fn steps_lead_to_what_is_marked_and_not_on_the_screen() {
+    let mut history = turns(200);
+    history.push(Operation::new(7, 0, Input::put("m", "x", 0), 1, Output::Done));
+    history.push(Operation::new(7, 2, Input::put("m", "y", 1), 3, Output::Done));
+    let stale = Output::value("x", 1);
+    history.push(Operation::new(7, 500_000_000, Input::get("m"), 500_000_001, stale));
+    let page = page(&history, &[]);
+    let Some((dom, console)) = browse("steps.html", &page, "") else { return };
+    assert_eq!(console, "");
+    let steps = |dom: &str| -> Vec<usize> {
+        data(dom, "steps").split(' ').map(|count| count.parse().unwrap()).collect()
+    };
+    // The violation is on the screen; the write that contradicts it is to the left.
+    assert_eq!(data(&dom, "illegal"), "1");
+    assert_eq!(steps(&dom)[..2], [1, 0], "{}", data(&dom, "steps"));
+    let Some((dom, _)) = browse("steps2.html", &page, "step") else { return };
+    assert_eq!(steps(&dom)[..2], [0, 1], "{}", data(&dom, "steps"));
+    assert_ne!(data(&dom, "selected"), "");
+}
+
+/// Each partition under its name, and folded only its name.
+#[test]
+fn partitions_fold() {
+    let page = page(&stale(), &[]);
+    let Some((dom, console)) = browse("fold.html", &page, "") else { return };
+    assert_eq!(console, "");
+    assert_eq!(data(&dom, "lanes"), "7"); // k and 4 clients, l and 1
+    let Some((dom, _)) = browse("fold2.html", &page, "fold") else { return };
+    assert_eq!(data(&dom, "lanes"), "2");
+    assert_eq!(data(&dom, "rendered"), "6");
+    // With many lanes what is linearizable is folded at first.
+    let mut many = stale();
+    for at in 0..50 {
+        let key = Input::get(&format!("key-{at}"));
+        many.push(Operation::new(100 + at, 10, key, 20, Output::NoKey));
+    }
+    let Some((dom, _)) = browse("fold3.html", &self::page(&many, &[]), "") else { return };
+    assert_eq!(data(&dom, "lanes"), "56"); // 52 names and the 4 clients of k
+}
+
+#[test]
+fn only_what_is_there_is_offered() {
+    let button = |dom: &str, id: &str| {
+        let start = dom.find(&format!("id=\"{id}\"")).unwrap();
+        dom[start..].split('>').next().unwrap().to_owned()
+    };
+    let Some((dom, _)) = browse("sound.html", &page(&turns(3), &[]), "") else { return };
+    for id in ["jump", "why", "folds"] {
+        assert!(button(&dom, id).contains("display: none"), "{id}: {}", button(&dom, id));
+    }
+    let Some((dom, _)) = browse("unsound.html", &page(&stale(), &[]), "") else { return };
+    for id in ["jump", "why", "folds"] {
+        assert!(!button(&dom, id).contains("display: none"), "{id}: {}", button(&dom, id));
+    }
+}
+
 #[test]
 fn an_empty_history_has_a_page() {
     let Some((dom, console)) = browse("empty.html", &page(&[], &[]), "") else { return };

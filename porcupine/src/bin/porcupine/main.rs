@@ -7,6 +7,7 @@ mod exit;
 mod models;
 mod output;
 mod source;
+mod weaker;
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -342,22 +343,29 @@ impl Check<'_> {
                 None => error,
             }
         })?;
-        let explanation = if wanted.explain && report.verdict() == Verdict::Illegal {
+        let illegal = report.verdict() == Verdict::Illegal;
+        let explanation = if illegal && (wanted.explain || wanted.html.is_some()) {
             explain(model, &read.operations, &options)?
         } else {
             None
         };
+        let weaker = if illegal { weaker::check(model, &read.operations, &stop)? } else { None };
         let summary = output::Summary {
             file,
             model: name,
             read: &read,
             report: &report,
             took,
-            explanation: explanation.as_ref(),
+            explanation: explanation.as_ref().filter(|_| wanted.explain),
+            weaker,
         };
         let mut out =
             if wanted.json { output::json(model, &summary) } else { output::text(model, &summary) };
         if let Some(html) = wanted.html {
+            let mut reason = explanation.as_ref().map_or(String::new(), |found| found.text.clone());
+            if let Some(weaker) = weaker {
+                reason += &weaker.text();
+            }
             let page = picture(
                 model,
                 &read.operations,
@@ -365,7 +373,7 @@ impl Check<'_> {
                 &PictureOptions {
                     title: &file.display().to_string(),
                     marked: explanation.as_ref().map_or(&[], |found| &found.operations),
-                    text: explanation.as_ref().map_or("", |found| &found.text),
+                    text: &reason,
                     annotations: wanted.annotations,
                 },
             );

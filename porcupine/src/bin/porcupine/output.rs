@@ -11,6 +11,7 @@ use serde::Serialize;
 
 use crate::ModelName;
 use crate::models::Read;
+use crate::weaker::Weaker;
 
 /// All that is known about one history.
 pub(crate) struct Summary<'a, I, O> {
@@ -20,6 +21,7 @@ pub(crate) struct Summary<'a, I, O> {
     pub(crate) report: &'a Report,
     pub(crate) took: Duration,
     pub(crate) explanation: Option<&'a Explanation>,
+    pub(crate) weaker: Option<Weaker>,
 }
 
 /// The name of a model as in `--model`.
@@ -62,6 +64,9 @@ pub(crate) fn text<M: Model>(model: &M, summary: &Summary<'_, M::Input, M::Outpu
             let _ = writeln!(out, "  {name}no order up to {}", event(model, read, stuck));
         }
     }
+    if let Some(weaker) = summary.weaker.map(Weaker::text).filter(|text| !text.is_empty()) {
+        let _ = write!(out, "  {weaker}");
+    }
     for line in summary.explanation.iter().flat_map(|explanation| explanation.text.lines()) {
         let _ = writeln!(out, "  {line}");
     }
@@ -100,7 +105,17 @@ struct Checked<'a> {
     unit: &'static str,
     partitions: Vec<Partition<'a>>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    weaker: Option<Conditions>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     explanation: Option<Reason<'a>>,
+}
+
+/// Weaker conditions than linearizability, where that does not hold.
+#[derive(Serialize)]
+struct Conditions {
+    sequential: &'static str,
+    read_your_writes: &'static str,
+    monotonic_reads: &'static str,
 }
 
 #[derive(Serialize)]
@@ -140,6 +155,14 @@ fn verdict_name(verdict: Verdict) -> &'static str {
     }
 }
 
+fn holds(verdict: Verdict) -> &'static str {
+    match verdict {
+        Verdict::Ok => "holds",
+        Verdict::Illegal => "violated",
+        Verdict::Unknown => "unknown",
+    }
+}
+
 /// One line for programs.
 pub(crate) fn json<M: Model>(model: &M, summary: &Summary<'_, M::Input, M::Output>) -> String {
     let Summary { file, read, report, took, .. } = summary;
@@ -175,6 +198,11 @@ pub(crate) fn json<M: Model>(model: &M, summary: &Summary<'_, M::Input, M::Outpu
                 Unit::Positions => "positions",
             },
             partitions: partitions.collect(),
+            weaker: summary.weaker.map(|weaker| Conditions {
+                sequential: holds(weaker.sequential),
+                read_your_writes: holds(weaker.read_your_writes),
+                monotonic_reads: holds(weaker.monotonic_reads),
+            }),
             explanation: summary.explanation.map(|found| Reason {
                 partition: &found.partition,
                 lines: found.operations.iter().map(|at| read.lines[*at]).collect(),

@@ -1,0 +1,13 @@
+#![no_main]
+//! cargo +nightly fuzz run log
+
+#[path = "../../tests/command/everything.rs"]
+mod everything;
+
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| {
+    for (name, read) in everything::READERS {
+        if name == "log" {
+            read(bytes);
+        }
+    }
+});
