@@ -187,6 +187,17 @@ impl Persister {
         self.disk.lock().set_faults(|faults| faults.planned = planned);
     }
 
+    /// Whether the next write returns without taking time, and does not fail.
+    pub fn is_instant(&self) -> bool {
+        let disk = self.disk.lock();
+        disk.faults.as_ref().is_none_or(|faults| {
+            !faults.hangs
+                && faults.write_takes.end().is_zero()
+                && faults.planned.is_none()
+                && faults.failed.is_none()
+        })
+    }
+
     /// The error that has poisoned the disk, if a write has failed.
     pub fn failure(&self) -> Option<WriteError> {
         self.disk.lock().faults.as_ref()?.failed

@@ -1,7 +1,7 @@
 //! The one place from which a run can look at the steps of its Raft servers.
 //!
-//! An observer sees each step after its save and before anything else of it leaves the server. It is
-//! called under the server's lock, so it must neither wait nor call the server.
+//! An observer sees each step before anything of it leaves the server. A step on a disk that takes
+//! time is seen twice: when it is taken, and when its save is durable. The observer is called under the server's lock, so it must neither wait nor call the server.
 //!
 //! Observers belong to a simulated run: [`register`] adds one, and every server of the run that starts
 //! later shows it its steps. On threads there are none. On both back ends, steps are emitted as
@@ -22,6 +22,25 @@ use crate::types::{Index, ServerId, Term};
 pub trait Observer: Send + Sync {
     /// A server starts, or has taken a step.
     fn step(&self, step: &Step<'_>);
+
+    /// What a step with [`saved`](Step::saved) false shows leaves now: its save is durable.
+    fn released(&self, released: &Released<'_>) {
+        let _ = released;
+    }
+}
+
+/// A step that was saved after it was shown to the observer.
+#[derive(Debug)]
+#[non_exhaustive]
+pub struct Released<'a> {
+    /// As [`Step::life`].
+    pub life: u64,
+    /// The numbers after the step. The server may have taken further steps since.
+    pub view: &'a View,
+    /// The last index that the step's answer acknowledges; 0 if it acknowledges none.
+    pub acknowledged: Index,
+    /// The server's disk.
+    pub persister: &'a Persister,
 }
 
 /// One step of one server, saved and not yet shown to anybody.
@@ -39,8 +58,11 @@ pub struct Step<'a> {
     pub before: Option<&'a View>,
     /// The request that this step answers.
     pub request: Option<Received>,
-    /// What the step does. Its `save` has been carried out.
+    /// What the step does.
     pub effects: &'a Effects,
+    /// Whether the disk holds everything that the step shows. If not, the step's answer and its
+    /// requests leave later ([`Observer::released`]), except for a leader's AppendEntries.
+    pub saved: bool,
     /// The server's disk.
     pub persister: &'a Persister,
 }
@@ -128,21 +150,33 @@ impl Observers {
             before: None,
             request: None,
             effects,
+            saved: true,
             persister,
         });
     }
 
+    /// Shows a step. Returns the numbers after it, if somebody wants to compare them with the disk
+    /// later.
     pub(crate) fn stepped(
         &self,
         before: Option<Before>,
+        saved: bool,
         home: &labrt::Node,
         node: &Node,
         effects: &Effects,
         persister: &Persister,
-    ) {
-        let Some(Before { view, request }) = before else { return };
+    ) -> Option<View> {
+        let Before { view, request } = before?;
         let before = Some(&view);
-        self.show(&Step { life: self.life, home, node, before, request, effects, persister });
+        let life = self.life;
+        self.show(&Step { life, home, node, before, request, effects, saved, persister });
+        (!saved).then(|| node.view())
+    }
+
+    pub(crate) fn released(&self, view: &View, acknowledged: Index, persister: &Persister) {
+        for observer in &self.observers {
+            observer.released(&Released { life: self.life, view, acknowledged, persister });
+        }
     }
 
     fn show(&self, step: &Step<'_>) {

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use parking_lot::Mutex;
 use raft::SavedHeader;
 use raft::messages::{AppendOutcome, Reply};
-use raft::observer::{self, Observer, Step};
+use raft::observer::{self, Observer, Released, Step};
 use raftcheck::{Changes, Checker, GroupId, Log, Message, Saved, Server};
 
 /// Checks all servers of this run that start from now on. Once is enough; on threads it does nothing.
@@ -71,7 +71,7 @@ impl Observer for Invariants {
         }
         let Some(life) = lives.servers.get_mut(&step.life) else { return };
         let effects = step.effects;
-        if effects.reply.is_some() || !effects.messages.is_empty() {
+        if step.saved && (effects.reply.is_some() || !effects.messages.is_empty()) {
             life.check_saved(step);
         }
         let server = &life.server;
@@ -98,12 +98,49 @@ impl Observer for Invariants {
             server.read_confirmed(up_to, index.get());
         }
     }
+
+    fn released(&self, released: &Released<'_>) {
+        if let Some(life) = self.lives.lock().servers.get_mut(&released.life) {
+            life.check_released(released);
+        }
+    }
 }
 
 impl Life {
+    /// What a step shows leaves after its save: the disk must hold it, or something later.
+    fn check_released(&mut self, released: &Released<'_>) {
+        self.read_header(released.persister);
+        let SavedHeader { term, voted_for, base } = self.saved;
+        let view = released.view;
+        let last = base.index + released.persister.record_count();
+        let same_term = term == view.term;
+        let vote_kept = !same_term || view.voted_for.is_none() || voted_for == view.voted_for;
+        if term < view.term || !vote_kept || same_term && last < released.acknowledged {
+            let detail = format!(
+                "{} shows {} with vote {:?} and acknowledges {}, but the disk has {term} with vote \
+                 {voted_for:?} and a log up to {last}",
+                view.id, view.term, view.voted_for, released.acknowledged
+            );
+            labrt::sim::breach("saved before shown", &detail);
+        }
+    }
+
     /// A message leaves: everything that it can show must be on the disk.
     fn check_saved(&mut self, step: &Step<'_>) {
         let disk = step.persister;
+        self.read_header(disk);
+        let SavedHeader { term, voted_for, base } = self.saved;
+        let saved = Saved {
+            term: term.get(),
+            voted_for: voted_for.map(|server| server.get()),
+            first_index: base.index.next().get(),
+            last_index: (base.index + disk.record_count()).get(),
+        };
+        self.server.holds(step.node, saved);
+    }
+
+    /// Reads the header on the disk, if it is another one than last time.
+    fn read_header(&mut self, disk: &labrt::Persister) {
         let changed = disk.with_header(|header| {
             let changed = header != self.header;
             if changed {
@@ -118,13 +155,5 @@ impl Life {
                 Err(error) => labrt::sim::breach("saved before shown", &error.to_string()),
             }
         }
-        let SavedHeader { term, voted_for, base } = self.saved;
-        let saved = Saved {
-            term: term.get(),
-            voted_for: voted_for.map(|server| server.get()),
-            first_index: base.index.next().get(),
-            last_index: (base.index + disk.record_count()).get(),
-        };
-        self.server.holds(step.node, saved);
     }
 }

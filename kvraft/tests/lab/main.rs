@@ -9,6 +9,7 @@ mod harness;
 mod nemesis;
 mod partition_4b;
 mod persist_4b;
+mod slow_disk;
 mod snapshot_4c;
 mod traced;
 

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use labrpc::{Method, Service};
 
 use super::Shared;
+use super::carry_out::Answer;
 use crate::consensus::Event;
 use crate::messages::{
     AppendEntriesArgs, AppendEntriesReply, AppendOutcome, InstallSnapshotArgs,
@@ -69,8 +70,12 @@ pub(super) fn service(shared: &Arc<Shared>) -> Service {
 
 fn answer(shared: &Arc<Shared>, request: Request) -> Option<Reply> {
     let state = shared.state.lock();
-    if state.killed {
+    if state.killed || state.saving.is_full() {
         return None;
     }
-    shared.step(state, Event::Request(request)).reply
+    match shared.step(state, Event::Request(request)).reply {
+        Answer::None => None,
+        Answer::Now(reply) => Some(reply),
+        Answer::Later(reply) => reply.recv().ok(),
+    }
 }

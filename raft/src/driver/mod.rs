@@ -12,8 +12,9 @@
 //!                                                           ▼
 //!                                                        applier ──▶ the service's channel
 //! ```
-//! The effects of a step are carried out under the lock that the step was taken under. So what a message shows is saved before it
-//! leaves, and what is applied is in the order in which it was committed. Only the applier waits for the service, and it holds no
+//! A disk that returns at once is written under the lock that the step was taken under. Any other
+//! disk is written by a task of its own without the lock (`saving`): what a message shows is saved
+//! before it leaves. What is applied is in the order in which it was committed. Only the applier waits for the service, and it holds no
 //! lock then: the service may call [`Raft::snapshot`] from the task that drains the channel.
 
 mod applier;
@@ -22,6 +23,7 @@ mod handlers;
 mod peer;
 mod persistence;
 mod reads;
+mod saving;
 mod ticker;
 
 use std::fmt;
@@ -40,10 +42,12 @@ use crate::observer::Observers;
 use crate::timing::{TICK, Time, Timing};
 use crate::types::{Command, Index, ServerId, Term};
 
+use carry_out::Calls;
 pub use handlers::{AppendEntries, InstallSnapshot, RequestVote};
 use persistence::Loaded;
 pub use persistence::{CorruptState, SavedHeader};
 use reads::{Ended, Reads};
+use saving::Saving;
 
 /// What a Raft server is made of.
 #[derive(Debug)]
@@ -107,6 +111,7 @@ impl Tuning {
             rules,
             max_uncommitted_entries,
             max_uncommitted_bytes,
+            delayed_saves: true,
             ..Config::new(id, servers)
         }
     }
@@ -194,6 +199,8 @@ struct Shared {
     state: labrt::Mutex<State>,
     /// Told when the ticker must wake earlier than it meant to, and at the end.
     tick_earlier: Condvar,
+    /// Notified when something waits for the disk, and at the end.
+    to_save: Condvar,
     /// Told when the term has grown, and at the end.
     term_grew: Condvar,
     queue: applier::Queue,
@@ -210,6 +217,9 @@ struct State {
     /// Tasks that wait for a newer term.
     awaiting_term: usize,
     reads: Reads,
+    saving: Saving,
+    /// By peer.
+    calls: Vec<Calls>,
     /// Where records are put together.
     scratch: Vec<u8>,
 }
@@ -253,9 +263,12 @@ impl Raft {
                 ticker_wakes: Time::ZERO,
                 awaiting_term: 0,
                 reads: Reads::default(),
+                saving: Saving::default(),
+                calls: vec![Calls::default(); servers as usize],
                 scratch: Vec::new(),
             }),
             tick_earlier: Condvar::new(),
+            to_save: Condvar::new(),
             term_grew: Condvar::new(),
             queue: applier::Queue::new(),
             started: labrt::now(),
@@ -263,13 +276,16 @@ impl Raft {
         });
         let ticking = Arc::clone(&shared);
         labrt::spawn_named("raft-ticker", move || ticker::run(&ticking));
+        let writing = Arc::clone(&shared);
+        labrt::spawn_named("raft-disk", move || writing.run_writer());
         let applying = Arc::clone(&shared);
         labrt::spawn_named("raft-applier", move || applier::run(&applying, &apply));
         Ok(Raft { shared })
     }
 
-    /// Proposes a command (§5.3): at once `Err` if this server does not lead; otherwise the command is in its log, saved, and on its
-    /// way. It may never be committed.
+    /// Proposes a command (§5.3): at once `Err` if this server does not lead; otherwise the command is
+    /// in its log, and on its way to the disk and to the followers. It may never be committed. Does
+    /// not wait for the disk.
     ///
     /// # Errors
     /// [`ProposeError::NotLeader`], also after [`kill`](Raft::kill); [`ProposeError::Overloaded`]
@@ -278,6 +294,9 @@ impl Raft {
         let state = self.shared.state.lock();
         if state.killed || !state.node.is_leader() {
             return Err(ProposeError::NotLeader);
+        }
+        if state.saving.is_full() {
+            return Err(ProposeError::Overloaded);
         }
         let outcome = self.shared.step(state, Event::Propose(command.into()));
         if outcome.overloaded {
@@ -419,12 +438,14 @@ impl Shared {
         if !std::mem::replace(&mut state.killed, true) {
             events::killed(&self.home, self.me);
         }
+        state.saving.clear();
         state.reads.end_all()
     }
 
     /// Wakes all tasks of a server that was stopped.
     fn wake_stopped(&self) {
         self.tick_earlier.notify_all();
+        self.to_save.notify_all();
         self.term_grew.notify_all();
         self.queue.close();
     }

@@ -31,8 +31,13 @@ pub(super) fn start(shared: Arc<Shared>, to: ServerId, request: Request, sent: S
                 Event::Failed { from: to, sent }
             }
         };
+        let is_snapshot = matches!(request, Request::Snapshot(_));
         drop(request);
-        let state = shared.state.lock();
+        let mut state = shared.state.lock();
+        if let Some(calls) = state.calls.get_mut(to.get()) {
+            let count = if is_snapshot { &mut calls.snapshots } else { &mut calls.others };
+            *count = count.saturating_sub(1);
+        }
         if !state.killed {
             let _ = shared.step(state, event);
         }

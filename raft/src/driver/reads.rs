@@ -80,6 +80,11 @@ impl Ended {
         self.0.extend(reads.map(|read| (read.reader, verdict)));
     }
 
+    /// Adds those of another step.
+    pub(super) fn append(&mut self, other: Ended) {
+        self.0.extend(other.0);
+    }
+
     pub(super) fn is_empty(&self) -> bool {
         self.0.is_empty()
     }

@@ -313,6 +313,14 @@ impl Node {
         effects
     }
 
+    /// Save `number` and all before it are on the disk, as [`Event::Saved`] says. For a driver that
+    /// has just written the save of a step: a server that does not lead has nothing else to do then.
+    /// Returns whether the caller has to take the step `Event::Saved`, too.
+    pub fn note_saved(&mut self, number: u64) -> bool {
+        self.durable.saved(number);
+        self.is_leader()
+    }
+
     /// When the next `Event::Tick` is due; moves with every step.
     pub fn wake_at(&self) -> Time {
         match &self.role {
