@@ -2,15 +2,13 @@
 
 use serde::de::DeserializeOwned;
 
+use crate::LIMIT;
 use crate::bytes::Source;
 use crate::deserialize::Reading;
 use crate::error::{Cause, Error};
 use crate::fingerprint::{self, Fingerprint};
 
-/// How large a value a [`Decoder`] accepts unless told otherwise, in bytes (64 MiB).
-pub const DEFAULT_LIMIT: usize = 64 << 20;
-
-/// Reads the values that an [`Encoder`](crate::Encoder) wrote, in the same order.
+/// Reads the values that [`encode_into`](crate::encode_into) wrote, in the same order.
 ///
 /// A value that cannot be decoded is not consumed: the decoder stays in front of it, so that
 /// another type can be tried.
@@ -23,18 +21,17 @@ pub struct Decoder<'a> {
 }
 
 impl<'a> Decoder<'a> {
-    /// A decoder at the start of `input`, with the limit [`DEFAULT_LIMIT`].
+    /// A decoder at the start of `input`, with the limit [`LIMIT`].
     pub fn new(input: &'a [u8]) -> Decoder<'a> {
-        Decoder::with_limit(input, DEFAULT_LIMIT)
+        Decoder::with_limit(input, LIMIT)
     }
 
-    /// A decoder that accepts values up to `limit` bytes each.
+    /// A decoder that accepts values up to `limit` encoded bytes each, with no more elements that
+    /// take no bytes than that.
     ///
-    /// The limit holds twice: for the encoded bytes of a value, and for the memory its decoding
-    /// asks for (strings and byte strings as they are, structs and enums with their size in
-    /// memory, elements of sequences and maps with three times theirs: a growing vector holds its
-    /// old and its new store for a moment). So a few bytes cannot demand much memory, whatever
-    /// lengths they pretend to.
+    /// A length in the input is not believed before the bytes for it are there. So the memory that
+    /// decoding takes is at most the number of encoded bytes times the size of the largest element
+    /// that can be encoded in one byte.
     ///
     /// ```
     /// let bytes = labgob::encode(&"x".repeat(1000))?;
@@ -84,7 +81,8 @@ impl<'a> Decoder<'a> {
         let (body, end) = self.frame(self.at + Fingerprint::BYTES)?;
 
         // The body may not read beyond its end, even if the input goes on.
-        let mut reading = Reading::new(Source::new(&self.input[..end], body), self.limit);
+        let mut reading =
+            Reading::new(Source::new(&self.input[..end], body), self.limit, known.depth_max);
         let value = T::deserialize(&mut reading);
         let offset = reading.position();
         match value {
@@ -98,7 +96,7 @@ impl<'a> Decoder<'a> {
             }
             Err(stop) => Err(match stop.into_cause() {
                 Cause::OverLimit => Error::OverLimit { offset, limit: self.limit },
-                Cause::TooDeep => Error::TooDeep,
+                Cause::TooDeep => Error::TooDeep { limit: known.depth_max },
                 Cause::Unsupported(what) => {
                     Error::Unsupported { name: fingerprint::name_of::<T>(), what }
                 }
@@ -134,7 +132,7 @@ impl<'a> Decoder<'a> {
     }
 }
 
-/// The one value that `bytes` hold.
+/// The one value that `bytes` hold, of at most [`LIMIT`] encoded bytes.
 ///
 /// # Errors
 ///
@@ -143,7 +141,22 @@ pub fn decode<T>(bytes: &[u8]) -> Result<T, Error>
 where
     T: DeserializeOwned + 'static,
 {
-    let mut decoder = Decoder::new(bytes);
+    decode_with_limit(bytes, LIMIT)
+}
+
+/// The same, for a value of at most `limit` encoded bytes. For what [`encode_with_limit`] wrote:
+/// snapshots of large state machines, messages that carry values of others.
+///
+/// # Errors
+///
+/// As [`decode`].
+///
+/// [`encode_with_limit`]: crate::encode_with_limit
+pub fn decode_with_limit<T>(bytes: &[u8], limit: usize) -> Result<T, Error>
+where
+    T: DeserializeOwned + 'static,
+{
+    let mut decoder = Decoder::with_limit(bytes, limit);
     let value = decoder.decode()?;
     if !decoder.is_empty() {
         let offset = decoder.position();

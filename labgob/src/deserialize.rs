@@ -1,8 +1,9 @@
 //! Bytes → serde's data model, for input that nobody vouches for.
 //!
 //! Three things are watched besides the end of the value: how deep values nest (a stack is
-//! finite), how much memory they ask for, and that a length is not believed before the bytes for
-//! it are there.
+//! finite), that a length is not believed before the bytes for it are there, and how many elements
+//! take no bytes at all (they cost time). The encoder watches the same, so that what it accepts can
+//! be read back.
 
 use serde::de::value::U32Deserializer;
 use serde::de::{
@@ -10,55 +11,39 @@ use serde::de::{
     VariantAccess, Visitor,
 };
 
-use crate::MAX_DEPTH;
 use crate::bytes::Source;
 use crate::error::Stop;
 
 pub(crate) const NOT_SELF_DESCRIBING: &str = "its Deserialize asks the format what comes next \
      (deserialize_any), as `untagged`, `tag` and `flatten` do; use a plain enum or struct";
 
-/// What an element without size is charged: a loop over four thousand million of them takes
-/// no memory, but time.
-const CHARGE_FOR_NOTHING: usize = 8;
-
-/// Room is set aside for at most so many elements before the first of them is seen and paid for.
-/// A collection with more grows, as its elements come.
+/// Room is set aside for at most so many elements before the first of them is seen. A collection
+/// with more grows as its elements come.
 const ELEMENTS_AHEAD_MAX: u64 = 8;
 
 /// Decodes one value's body.
 pub(crate) struct Reading<'de> {
     source: Source<'de>,
-    /// How many bytes of memory may still be asked for.
-    budget: usize,
-    /// Values around the current one; at most [`MAX_DEPTH`].
+    /// Values around the current one; at most `depth_max`.
     depth: usize,
+    depth_max: usize,
+    /// How many more elements without bytes may come.
+    empty_elements: usize,
 }
 
 impl<'de> Reading<'de> {
-    pub(crate) fn new(source: Source<'de>, limit: usize) -> Reading<'de> {
-        Reading { source, budget: limit, depth: 0 }
+    pub(crate) fn new(source: Source<'de>, limit: usize, depth_max: usize) -> Reading<'de> {
+        Reading { source, depth: 0, depth_max, empty_elements: limit }
     }
 
     pub(crate) fn position(&self) -> usize {
         self.source.position()
     }
 
+    /// Runs `body` one level deeper.
     #[inline]
-    fn charge(&mut self, bytes: usize) -> Result<(), Stop> {
-        self.budget = self.budget.checked_sub(bytes).ok_or_else(Stop::over_limit)?;
-        Ok(())
-    }
-
-    /// Runs `body` one level deeper, for a value that takes `size` bytes in memory. Those are
-    /// charged because the value may be boxed.
-    #[inline]
-    fn inside<T>(
-        &mut self,
-        size: usize,
-        body: impl FnOnce(&mut Self) -> Result<T, Stop>,
-    ) -> Result<T, Stop> {
-        self.charge(size)?;
-        if self.depth == MAX_DEPTH {
+    fn inside<T>(&mut self, body: impl FnOnce(&mut Self) -> Result<T, Stop>) -> Result<T, Stop> {
+        if self.depth == self.depth_max {
             return Err(Stop::too_deep());
         }
         self.depth += 1;
@@ -70,16 +55,12 @@ impl<'de> Reading<'de> {
     #[inline]
     fn take_slice(&mut self) -> Result<&'de [u8], Stop> {
         let length = self.source.take_unsigned()?;
-        let slice = self.source.take_bytes(length)?;
-        self.charge(slice.len())?;
-        Ok(slice)
+        self.source.take_bytes(length)
     }
 
     #[inline]
     fn tuple<V: Visitor<'de>>(&mut self, count: usize, visitor: V) -> Result<V::Value, Stop> {
-        self.inside(size_of::<V::Value>(), |reading| {
-            visitor.visit_seq(Fixed { reading, left: count })
-        })
+        self.inside(|reading| visitor.visit_seq(Fixed { reading, left: count }))
     }
 }
 
@@ -137,7 +118,7 @@ impl<'de> Deserializer<'de> for &mut Reading<'de> {
     fn deserialize_option<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Stop> {
         match self.source.take::<u8>()? {
             0 => visitor.visit_none(),
-            1 => self.inside(size_of::<V::Value>(), |reading| visitor.visit_some(reading)),
+            1 => self.inside(|reading| visitor.visit_some(reading)),
             other => Err(Stop::corrupt(format!("{other} is neither none (0) nor some (1)"))),
         }
     }
@@ -162,13 +143,13 @@ impl<'de> Deserializer<'de> for &mut Reading<'de> {
         _name: &'static str,
         visitor: V,
     ) -> Result<V::Value, Stop> {
-        self.inside(size_of::<V::Value>(), |reading| visitor.visit_newtype_struct(reading))
+        self.inside(|reading| visitor.visit_newtype_struct(reading))
     }
 
     #[inline]
     fn deserialize_seq<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Stop> {
         let left = self.source.take_unsigned()?;
-        self.inside(size_of::<V::Value>(), |reading| visitor.visit_seq(Counted { reading, left }))
+        self.inside(|reading| visitor.visit_seq(Counted { reading, left }))
     }
 
     #[inline]
@@ -193,7 +174,7 @@ impl<'de> Deserializer<'de> for &mut Reading<'de> {
     #[inline]
     fn deserialize_map<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Stop> {
         let left = self.source.take_unsigned()?;
-        self.inside(size_of::<V::Value>(), |reading| visitor.visit_map(Counted { reading, left }))
+        self.inside(|reading| visitor.visit_map(Counted { reading, left }))
     }
 
     #[inline]
@@ -213,7 +194,7 @@ impl<'de> Deserializer<'de> for &mut Reading<'de> {
         _variants: &'static [&'static str],
         visitor: V,
     ) -> Result<V::Value, Stop> {
-        self.inside(size_of::<V::Value>(), |reading| visitor.visit_enum(Choice { reading }))
+        self.inside(|reading| visitor.visit_enum(Choice { reading }))
     }
 
     fn deserialize_any<V: Visitor<'de>>(self, _visitor: V) -> Result<V::Value, Stop> {
@@ -266,11 +247,20 @@ struct Counted<'r, 'de> {
     left: u64,
 }
 
-impl Counted<'_, '_> {
-    /// Pays for a part of an element that takes `size` bytes in memory.
+impl<'de> Counted<'_, 'de> {
+    /// An element, or the key or value of an entry.
     #[inline]
-    fn charge_part(&mut self, size: usize) -> Result<(), Stop> {
-        self.reading.charge(if size == 0 { CHARGE_FOR_NOTHING } else { size.saturating_mul(3) })
+    fn element<S: DeserializeSeed<'de>>(
+        reading: &mut Reading<'de>,
+        seed: S,
+    ) -> Result<S::Value, Stop> {
+        let start = reading.source.position();
+        let value = seed.deserialize(&mut *reading)?;
+        if reading.source.position() == start {
+            let left = reading.empty_elements.checked_sub(1);
+            reading.empty_elements = left.ok_or_else(Stop::over_limit)?;
+        }
+        Ok(value)
     }
 
     #[inline]
@@ -291,8 +281,7 @@ impl<'de> SeqAccess<'de> for Counted<'_, 'de> {
             return Ok(None);
         }
         self.left -= 1;
-        self.charge_part(size_of::<S::Value>())?;
-        seed.deserialize(&mut *self.reading).map(Some)
+        Self::element(self.reading, seed).map(Some)
     }
 
     #[inline]
@@ -314,8 +303,7 @@ impl<'de> MapAccess<'de> for Counted<'_, 'de> {
 
     #[inline]
     fn next_value_seed<S: DeserializeSeed<'de>>(&mut self, seed: S) -> Result<S::Value, Stop> {
-        self.charge_part(size_of::<S::Value>())?;
-        seed.deserialize(&mut *self.reading)
+        Self::element(self.reading, seed)
     }
 
     #[inline]

@@ -1,64 +1,16 @@
-//! Values → bytes: the frame around each value, and a stream of them.
+//! Values → bytes: the frame around each value.
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
+use crate::LIMIT;
 use crate::bytes::{Sink, length_prefix};
-use crate::error::{Cause, Error};
+use crate::error::{Cause, Error, Stop};
 use crate::fingerprint::{self, Fingerprint, Known};
 use crate::serialize::Writing;
 
 /// At most this much is set aside for a value before it is encoded, in bytes.
 const CAPACITY_MAX: usize = 4096;
-
-/// Writes successive values into one vector. A [`Decoder`](crate::Decoder) reads them back in the
-/// same order.
-///
-/// ```
-/// let mut encoder = labgob::Encoder::new();
-/// encoder.encode(&7u64)?;
-/// encoder.encode(&"seven".to_string())?;
-/// let bytes = encoder.into_bytes();
-///
-/// let mut decoder = labgob::Decoder::new(&bytes);
-/// assert_eq!(decoder.decode::<u64>()?, 7);
-/// assert_eq!(decoder.decode::<String>()?, "seven");
-/// assert!(decoder.is_empty());
-/// # Ok::<(), labgob::Error>(())
-/// ```
-#[derive(Clone, Debug, Default)]
-pub struct Encoder {
-    bytes: Vec<u8>,
-}
-
-impl Encoder {
-    /// An encoder that has written nothing.
-    pub fn new() -> Encoder {
-        Encoder::default()
-    }
-
-    /// Appends a value.
-    ///
-    /// # Errors
-    ///
-    /// As [`encode`]. What was written before stays as it was; the encoder can go on.
-    pub fn encode<T>(&mut self, value: &T) -> Result<(), Error>
-    where
-        T: Serialize + DeserializeOwned + 'static,
-    {
-        encode_into(value, &mut self.bytes)
-    }
-
-    /// What was written so far.
-    pub fn as_bytes(&self) -> &[u8] {
-        &self.bytes
-    }
-
-    /// What was written.
-    pub fn into_bytes(self) -> Vec<u8> {
-        self.bytes
-    }
-}
 
 /// One value as bytes. [`decode`](crate::decode) is the way back.
 ///
@@ -70,9 +22,24 @@ impl Encoder {
 ///
 /// # Errors
 ///
-/// [`Error::Unsupported`] if values of this type cannot travel, [`Error::TooDeep`],
-/// [`Error::Refused`].
+/// [`Error::TooLarge`] if it takes more than [`LIMIT`] bytes, [`Error::TooDeep`],
+/// [`Error::Unsupported`] if values of this type cannot travel, [`Error::Refused`].
 pub fn encode<T>(value: &T) -> Result<Vec<u8>, Error>
+where
+    T: Serialize + DeserializeOwned + 'static,
+{
+    encode_with_limit(value, LIMIT)
+}
+
+/// The same, for a value of at most `limit` encoded bytes. [`decode_with_limit`] is the way back,
+/// with the same limit or a larger one.
+///
+/// # Errors
+///
+/// As [`encode`], with `limit` in place of [`LIMIT`].
+///
+/// [`decode_with_limit`]: crate::decode_with_limit
+pub fn encode_with_limit<T>(value: &T, limit: usize) -> Result<Vec<u8>, Error>
 where
     T: Serialize + DeserializeOwned + 'static,
 {
@@ -80,25 +47,38 @@ where
     // The last value of the type is a fair guess at the size of this one.
     let mut out =
         Vec::with_capacity((known.last_length + known.last_length / 4 + 16).min(CAPACITY_MAX));
-    write_frame(value, known, &mut out)?;
+    write_frame(value, known, limit, &mut out)?;
     Ok(out)
 }
 
-/// Appends one value to `out`.
+/// Appends one value of at most `limit` encoded bytes to `out`. A [`Decoder`](crate::Decoder) reads
+/// successive values back in the same order.
+///
+/// ```
+/// let mut bytes = Vec::new();
+/// labgob::encode_into(&7u64, labgob::LIMIT, &mut bytes)?;
+/// labgob::encode_into(&"seven".to_string(), labgob::LIMIT, &mut bytes)?;
+///
+/// let mut decoder = labgob::Decoder::new(&bytes);
+/// assert_eq!(decoder.decode::<u64>()?, 7);
+/// assert_eq!(decoder.decode::<String>()?, "seven");
+/// assert!(decoder.is_empty());
+/// # Ok::<(), labgob::Error>(())
+/// ```
 ///
 /// # Errors
 ///
-/// As [`encode`]; `out` is then as it was.
-pub fn encode_into<T>(value: &T, out: &mut Vec<u8>) -> Result<(), Error>
+/// As [`encode_with_limit`]; `out` is then as it was.
+pub fn encode_into<T>(value: &T, limit: usize, out: &mut Vec<u8>) -> Result<(), Error>
 where
     T: Serialize + DeserializeOwned + 'static,
 {
-    write_frame(value, fingerprint::known::<T>(), out)
+    write_frame(value, fingerprint::known::<T>(), limit, out)
 }
 
 /// Fingerprint, length, body. The body goes straight behind a gap for its length; if the gap was
 /// guessed too wide or too narrow, which is rare, the body is moved.
-fn write_frame<T>(value: &T, known: Known, out: &mut Vec<u8>) -> Result<(), Error>
+fn write_frame<T>(value: &T, known: Known, limit: usize, out: &mut Vec<u8>) -> Result<(), Error>
 where
     T: Serialize + DeserializeOwned + 'static,
 {
@@ -113,15 +93,22 @@ where
     out.resize(gap_start + guess, 0);
 
     let body_start = out.len();
-    if let Err(stop) = value.serialize(&mut Writing::new(Sink::new(out))) {
+    let sink = Sink::new(out, limit);
+    let written = value.serialize(&mut Writing::new(sink, limit, known.depth_max));
+    let written = written.and_then(|()| match out.len() - body_start > limit {
+        true => Err(Stop::over_limit()),
+        false => Ok(()),
+    });
+    if let Err(stop) = written {
         out.truncate(start);
         return Err(match stop.into_cause() {
-            Cause::TooDeep => Error::TooDeep,
+            Cause::TooDeep => Error::TooDeep { limit: known.depth_max },
+            Cause::OverLimit => Error::TooLarge { limit },
             Cause::Unsupported(what) => {
                 Error::Unsupported { name: fingerprint::name_of::<T>(), what }
             }
             Cause::Corrupt(what) => Error::Refused { what },
-            Cause::EndOfValue | Cause::OverLimit => unreachable!("the encoder reads nothing"),
+            Cause::EndOfValue => unreachable!("the encoder reads nothing"),
         });
     }
 

@@ -34,15 +34,23 @@ pub enum Error {
         /// How many bytes are missing, as far as can be told.
         missing: u64,
     },
-    /// The value is larger than the decoder accepts. Raise the limit if such values are expected
-    /// ([`Decoder::with_limit`](crate::Decoder::with_limit)).
+    /// The value is larger than the encoder accepts, so that no decoder would refuse it. Send less,
+    /// or raise the limit on both sides ([`encode_with_limit`](crate::encode_with_limit),
+    /// [`decode_with_limit`](crate::decode_with_limit)).
+    #[error("the value takes more than {limit} bytes, the limit for encoded values; send less")]
+    TooLarge {
+        /// The limit, in encoded bytes.
+        limit: usize,
+    },
+    /// The encoded value is larger than the decoder accepts. Raise the limit if such values are
+    /// expected ([`decode_with_limit`](crate::decode_with_limit)).
     #[error(
         "byte {offset}: the value exceeds the decoder's limit of {limit} bytes; raise it or send less"
     )]
     OverLimit {
         /// Where the decoder stopped.
         offset: usize,
-        /// The limit, in bytes.
+        /// The limit, in encoded bytes.
         limit: usize,
     },
     /// The bytes are not what a value of this type is encoded as.
@@ -62,10 +70,13 @@ pub enum Error {
         /// How many bytes follow.
         left: usize,
     },
-    /// The value is nested deeper than [`MAX_DEPTH`](crate::MAX_DEPTH). A long linked list is
-    /// better sent as a sequence.
-    #[error("nested more than {} levels deep; send a flatter value", crate::MAX_DEPTH)]
-    TooDeep,
+    /// The value is nested deeper than its type allows ([`MAX_DEPTH`](crate::MAX_DEPTH)). A long
+    /// linked list is better sent as a sequence.
+    #[error("nested more than {limit} levels deep; send a flatter value")]
+    TooDeep {
+        /// How many levels the type allows.
+        limit: usize,
+    },
     /// Values of this type cannot travel: their serde implementation needs a format that describes
     /// itself.
     #[error("values of type {name} cannot be encoded: {what}")]

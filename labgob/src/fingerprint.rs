@@ -63,6 +63,8 @@ pub(crate) struct Known {
     pub(crate) fingerprint: Fingerprint,
     /// Why values of this type cannot travel, if they cannot.
     pub(crate) unsupported: Option<&'static str>,
+    /// How deep values of the type may nest.
+    pub(crate) depth_max: usize,
     /// The body length of the last value encoded in this thread. Only ever a guess at the next
     /// one's: it decides how much room is set aside, never what is written.
     pub(crate) last_length: usize,
@@ -92,6 +94,7 @@ fn find_out<T: DeserializeOwned + 'static>() -> Known {
     let known = Known {
         fingerprint: Fingerprint(traced.hash),
         unsupported: traced.unsupported,
+        depth_max: traced.depth_max,
         last_length: 0,
     };
     // In a thread that is about to end the map may be gone; then nothing is remembered.

@@ -20,7 +20,14 @@
 //! # Ok::<(), labgob::Error>(())
 //! ```
 //!
-//! [`encode`] and [`decode`] are for one value, [`Encoder`] and [`Decoder`] for several in a row.
+//! [`encode`] and [`decode`] are for one value, [`encode_into`] and [`Decoder`] for several in a row.
+//!
+//! # How large a value may be
+//!
+//! [`encode`] writes and [`decode`] reads values of up to [`LIMIT`] encoded bytes. The limit is
+//! checked while encoding, so what was accepted can be read back. What is larger by right, such as
+//! the snapshot of a large state machine, is written with [`encode_with_limit`] and read with
+//! [`decode_with_limit`]; [`NO_LIMIT`] is the largest limit.
 //!
 //! # The format on one page
 //!
@@ -71,8 +78,8 @@
 //! # What a decoder promises
 //!
 //! For any input: a value of the type asked for or an [`Error`], no panic, no endless loop, no stack
-//! overflow (values nest at most [`MAX_DEPTH`] levels), no memory beyond the limit
-//! ([`Decoder::with_limit`]). It does not promise that nobody changed the value: a bit that flips
+//! overflow (values nest at most [`MAX_DEPTH`] levels), no memory for elements whose bytes are not
+//! there ([`Decoder::with_limit`]). It does not promise that nobody changed the value: a bit that flips
 //! inside a string or number gives another string or number. There is no checksum, since the
 //! simulated network and disk lose and delay bytes but do not change them.
 //!
@@ -104,11 +111,19 @@ mod fingerprint;
 mod serialize;
 mod trace;
 
-pub use decoder::{DEFAULT_LIMIT, Decoder, decode};
-pub use encoder::{Encoder, encode, encode_into};
+pub use decoder::{Decoder, decode, decode_with_limit};
+pub use encoder::{encode, encode_into, encode_with_limit};
 pub use error::Error;
 pub use fingerprint::Fingerprint;
 
+/// How large an encoded value may be, in bytes, without its fingerprint and length: 64 MiB. There
+/// may be no more elements that take no bytes than that, either.
+pub const LIMIT: usize = 64 << 20;
+
+/// The limit for values that may be as large as memory allows.
+pub const NO_LIMIT: usize = usize::MAX;
+
 /// How deep values may nest: every struct, tuple, sequence, map, enum and full option around a value
-/// counts as one.
+/// counts as one. Decoding a recursive type must fit the stack of a simulated task, so a recursive
+/// type with large values (more than 100 bytes) may nest less deep.
 pub const MAX_DEPTH: usize = 128;

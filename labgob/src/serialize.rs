@@ -2,7 +2,6 @@
 
 use serde::ser::{self, Serialize, Serializer};
 
-use crate::MAX_DEPTH;
 use crate::bytes::Sink;
 use crate::error::Stop;
 
@@ -13,18 +12,22 @@ const SKIPPED: &str = "`skip_serializing_if` leaves a field out, the decoder wou
 /// Encodes one value's body.
 pub(crate) struct Writing<'a> {
     sink: Sink<'a>,
-    /// Values around the current one; at most [`MAX_DEPTH`].
+    /// Values around the current one; at most `depth_max`.
     depth: usize,
+    depth_max: usize,
+    /// How many more elements without bytes may come. They cost the decoder time, if nothing else.
+    empty_elements: usize,
 }
 
 impl<'a> Writing<'a> {
-    pub(crate) fn new(sink: Sink<'a>) -> Writing<'a> {
-        Writing { sink, depth: 0 }
+    pub(crate) fn new(sink: Sink<'a>, limit: usize, depth_max: usize) -> Writing<'a> {
+        Writing { sink, depth: 0, depth_max, empty_elements: limit }
     }
 
     #[inline]
     fn enter(&mut self) -> Result<(), Stop> {
-        if self.depth == MAX_DEPTH {
+        self.sink.check()?;
+        if self.depth == self.depth_max {
             return Err(Stop::too_deep());
         }
         self.depth += 1;
@@ -100,14 +103,12 @@ impl<'w, 'a> Serializer for &'w mut Writing<'a> {
 
     #[inline]
     fn serialize_str(self, value: &str) -> Result<(), Stop> {
-        self.sink.put_slice(value.as_bytes());
-        Ok(())
+        self.sink.put_slice(value.as_bytes())
     }
 
     #[inline]
     fn serialize_bytes(self, value: &[u8]) -> Result<(), Stop> {
-        self.sink.put_slice(value);
-        Ok(())
+        self.sink.put_slice(value)
     }
 
     #[inline]
@@ -236,6 +237,24 @@ impl Parts<'_, '_> {
         Ok(())
     }
 
+    /// One of a fixed number of parts.
+    #[inline]
+    fn part<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<(), Stop> {
+        value.serialize(&mut *self.writing)
+    }
+
+    /// One of many elements, or a key or value of many.
+    #[inline]
+    fn element<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<(), Stop> {
+        let start = self.writing.sink.position();
+        value.serialize(&mut *self.writing)?;
+        if self.writing.sink.position() == start {
+            let left = self.writing.empty_elements.checked_sub(1);
+            self.writing.empty_elements = left.ok_or_else(Stop::over_limit)?;
+        }
+        self.writing.sink.check()
+    }
+
     #[inline]
     fn finish(self) -> Result<(), Stop> {
         if self.left != 0 {
@@ -252,7 +271,7 @@ fn miscounted() -> Stop {
 }
 
 macro_rules! sequences {
-    ($($trait:ident $method:ident),*) => {
+    ($($trait:ident $method:ident by $write:ident),*) => {
         $(
             impl ser::$trait for Parts<'_, '_> {
                 type Ok = ();
@@ -261,7 +280,7 @@ macro_rules! sequences {
                 #[inline]
                 fn $method<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<(), Stop> {
                     self.count_one()?;
-                    value.serialize(&mut *self.writing)
+                    self.$write(value)
                 }
 
                 #[inline]
@@ -274,10 +293,10 @@ macro_rules! sequences {
 }
 
 sequences!(
-    SerializeSeq serialize_element,
-    SerializeTuple serialize_element,
-    SerializeTupleStruct serialize_field,
-    SerializeTupleVariant serialize_field
+    SerializeSeq serialize_element by element,
+    SerializeTuple serialize_element by part,
+    SerializeTupleStruct serialize_field by part,
+    SerializeTupleVariant serialize_field by part
 );
 
 macro_rules! structs {
@@ -319,12 +338,12 @@ impl ser::SerializeMap for Parts<'_, '_> {
     #[inline]
     fn serialize_key<T: Serialize + ?Sized>(&mut self, key: &T) -> Result<(), Stop> {
         self.count_one()?;
-        key.serialize(&mut *self.writing)
+        self.element(key)
     }
 
     #[inline]
     fn serialize_value<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<(), Stop> {
-        value.serialize(&mut *self.writing)
+        self.element(value)
     }
 
     #[inline]

@@ -13,16 +13,16 @@
 //! ```
 //!
 //! One walk shows one variant of each enum, so the type is walked again until a walk shows nothing
-//! new. The facts, sorted by place, are hashed.
+//! new. The facts, sorted by path, are hashed.
 //!
-//! A place is a path that starts at a named container (struct or enum), not at the root: a
+//! A path is a path that starts at a named container (struct or enum), not at the root: a
 //! container that occurs twice, or inside itself, is described once, and what refers to it says
 //! only "container number 3", counted in the order of first sight. Whatever is inside a container
 //! that is being described already is *filled*: the shortest value that ends (no option, no
 //! element, and of an enum a variant that is known to end).
 //!
 //! Types that refuse made-up values (a port number that may not be 1) end a walk early. The walker
-//! remembers where, and goes round that place the next time: an option is left empty, a sequence
+//! remembers where, and goes round that path the next time: an option is left empty, a sequence
 //! has no element, another variant is taken, the other fields of the struct come first. What even
 //! so cannot be reached (parts of a tuple behind such a type) is not in the fingerprint.
 //!
@@ -38,6 +38,7 @@ use serde::de::{
     SeqAccess, VariantAccess, Visitor,
 };
 
+use crate::MAX_DEPTH;
 use crate::deserialize::NOT_SELF_DESCRIBING;
 
 /// Deeper than this, a type is not described. Hand-written recursion without a name would
@@ -47,6 +48,16 @@ const DEPTH_MAX: usize = 64;
 /// The walks over one type end after so many questions, described or not.
 const QUESTIONS_MAX: u64 = 200_000;
 
+/// Decoding a recursive type may take so many bytes of stack. A simulated task has 256 KiB.
+const STACK_MAX: usize = 192 << 10;
+/// One level takes at most so many bytes …
+const FRAME: usize = 900;
+/// … and so many copies of the largest value: a value is returned through several frames. Measured
+/// without optimisation; optimised code takes a sixth.
+const COPIES: usize = 12;
+/// Recursive values may contain themselves at least so often, however large they are.
+const RECURSION_MIN: usize = 2;
+
 /// What the walks showed.
 pub(crate) struct Traced {
     /// Of all facts.
@@ -55,6 +66,8 @@ pub(crate) struct Traced {
     pub(crate) name: String,
     /// Set if its values need a format that describes itself.
     pub(crate) unsupported: Option<&'static str>,
+    /// How deep its values may nest.
+    pub(crate) depth_max: usize,
 }
 
 /// Walks over `T` until nothing new shows.
@@ -63,7 +76,7 @@ pub(crate) fn trace<T: DeserializeOwned>() -> Traced {
     loop {
         let edits_before = notes.edits;
         notes.start_walk();
-        let root = Walker { notes: &mut notes, place: Place::ROOT, exploring: true, depth: 0 };
+        let root = Walker { notes: &mut notes, path: Path::ROOT, exploring: true, depth: 0 };
         // A walk that was cut short has still left its notes.
         let _ = T::deserialize(root);
         if notes.edits == edits_before || notes.questions > QUESTIONS_MAX {
@@ -72,41 +85,49 @@ pub(crate) fn trace<T: DeserializeOwned>() -> Traced {
     }
 
     let mut hash = Hash::new();
-    for (place, fact) in &notes.facts {
-        hash.number(u64::from(place.container));
-        hash.number(place.path);
+    for (path, fact) in &notes.facts {
+        hash.number(u64::from(path.container));
+        hash.number(path.steps);
         hash.number(*fact);
     }
     let hash = hash.finish();
+    let depth_max = match notes.recursive {
+        true => {
+            let levels = STACK_MAX / (FRAME + COPIES * notes.largest);
+            (notes.depth + levels.max(RECURSION_MIN)).min(MAX_DEPTH)
+        }
+        false => MAX_DEPTH,
+    };
     Traced {
+        depth_max,
         hash: (hash ^ (hash >> 32)) as u32,
         name: notes.name.unwrap_or_else(|| "unknown".into()),
         unsupported: notes.unsupported,
     }
 }
 
-/// A place in the description of a type.
+/// Where in the description of a type something is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-struct Place {
+struct Path {
     /// 0 is the root, which holds only the type itself.
     container: u32,
     /// Hash of the steps from the container to here.
-    path: u64,
+    steps: u64,
 }
 
-impl Place {
-    const ROOT: Place = Place { container: 0, path: 0 };
+impl Path {
+    const ROOT: Path = Path { container: 0, steps: 0 };
 
-    fn inside(container: u32) -> Place {
-        Place { container, path: 0 }
+    fn inside(container: u32) -> Path {
+        Path { container, steps: 0 }
     }
 
-    fn step(self, kind: Step, number: usize) -> Place {
+    fn step(self, kind: Step, number: usize) -> Path {
         let mut hash = Hash::new();
-        hash.number(self.path);
+        hash.number(self.steps);
         hash.number(kind as u64);
         hash.number(number as u64);
-        Place { path: hash.finish(), ..self }
+        Path { steps: hash.finish(), ..self }
     }
 }
 
@@ -124,26 +145,32 @@ enum Step {
 /// What is known about the type so far, over all walks.
 #[derive(Default)]
 struct Notes {
-    /// What was asked for at each place. These alone make the fingerprint.
-    facts: BTreeMap<Place, u64>,
+    /// What was asked for at each path. These alone make the fingerprint.
+    facts: BTreeMap<Path, u64>,
     /// Containers by Rust's name of their visitor, serde's name, and fields. Rust's name tells
     /// apart what serde calls the same (`Pair<u8>`, `Pair<u16>`); it is not hashed.
     numbers: BTreeMap<(&'static str, &'static str, u64), u32>,
     /// By number - 1.
     containers: Vec<Container>,
     /// Variants that were described completely.
-    done: BTreeSet<Place>,
+    done: BTreeSet<Path>,
     /// Places whose content refused to be made up, and the value of `gain` at that time. Worth
     /// another try only when something was gained since.
-    refused: BTreeMap<Place, u64>,
+    refused: BTreeMap<Path, u64>,
     /// Structs whose fields are handed over by name, because one of them refused.
-    by_name: BTreeSet<Place>,
+    by_name: BTreeSet<Path>,
     /// Facts and endings found so far.
     gain: u64,
     /// Changes of any kind to these notes so far.
     edits: u64,
     walk: u64,
     questions: u64,
+    /// Size in memory of the largest container.
+    largest: usize,
+    /// How deep a value nests that does not contain itself, at most.
+    depth: usize,
+    /// A value of some container can be inside another value of it.
+    recursive: bool,
     name: Option<String>,
     unsupported: Option<&'static str>,
 }
@@ -170,23 +197,23 @@ impl Notes {
         &mut self.containers[number as usize - 1]
     }
 
-    fn refused_lately(&self, place: Place) -> bool {
-        self.refused.get(&place) == Some(&self.gain)
+    fn refused_lately(&self, path: Path) -> bool {
+        self.refused.get(&path) == Some(&self.gain)
     }
 
-    /// Notes that the content of `place` refused, unless the attempt taught something: then it
+    /// Notes that the content of `path` refused, unless the attempt taught something: then it
     /// deserves another.
-    fn note_refusal(&mut self, place: Place, edits_before: u64) {
-        if self.edits == edits_before && self.refused.insert(place, self.gain) != Some(self.gain) {
+    fn note_refusal(&mut self, path: Path, edits_before: u64) {
+        if self.edits == edits_before && self.refused.insert(path, self.gain) != Some(self.gain) {
             self.edits += 1;
         }
     }
 }
 
-/// A deserializer without input, at one place.
+/// A deserializer without input, at one path.
 struct Walker<'n> {
     notes: &'n mut Notes,
-    place: Place,
+    path: Path,
     /// False while filling: nothing is noted and the shortest value is made up.
     exploring: bool,
     depth: usize,
@@ -196,20 +223,24 @@ struct Walker<'n> {
 const FILLER: &str = "1";
 
 impl Walker<'_> {
-    fn at(&mut self, place: Place) -> Walker<'_> {
-        Walker { notes: self.notes, place, exploring: self.exploring, depth: self.depth + 1 }
+    fn at(&mut self, path: Path) -> Walker<'_> {
+        Walker { notes: self.notes, path, exploring: self.exploring, depth: self.depth + 1 }
     }
 
     fn note(&mut self, kind: &'static str, detail: u64) -> Result<(), Halt> {
         self.notes.questions += 1;
+        self.notes.recursive |= self.depth > DEPTH_MAX;
+        if self.exploring {
+            self.notes.depth = self.notes.depth.max(self.depth);
+        }
         if self.depth > DEPTH_MAX || self.notes.questions > QUESTIONS_MAX {
             return Err(Halt);
         }
-        if self.exploring && !self.notes.facts.contains_key(&self.place) {
+        if self.exploring && !self.notes.facts.contains_key(&self.path) {
             let mut fact = Hash::new();
             fact.text(kind);
             fact.number(detail);
-            self.notes.facts.insert(self.place, fact.finish());
+            self.notes.facts.insert(self.path, fact.finish());
             self.notes.gain += 1;
             self.notes.edits += 1;
         }
@@ -251,17 +282,20 @@ impl Walker<'_> {
         fact.number(u64::from(number));
         self.note(kind, fact.finish())?;
 
+        self.notes.largest = self.notes.largest.max(size_of::<V::Value>());
         let walk = self.notes.walk;
         let container = self.notes.container(number);
+        let inside_itself = container.open > 0;
         let first_in_walk = container.walk != walk && container.open == 0;
         container.open += 1;
         if self.exploring {
             container.walk = walk;
         }
+        self.notes.recursive |= inside_itself;
         let value = body(
             Walker {
                 notes: self.notes,
-                place: Place::inside(number),
+                path: Path::inside(number),
                 exploring: self.exploring && first_in_walk,
                 depth: self.depth + 1,
             },
@@ -277,42 +311,42 @@ impl Walker<'_> {
         fields: &'static [&'static str],
         visitor: V,
     ) -> Result<V::Value, Halt> {
-        let place = self.place;
-        if self.notes.by_name.contains(&place) {
+        let path = self.path;
+        if self.notes.by_name.contains(&path) {
             let notes = &self.notes;
             let (last, first): (Vec<usize>, Vec<usize>) = (0..fields.len())
-                .partition(|&i| notes.refused.contains_key(&place.step(Step::Field, i)));
+                .partition(|&i| notes.refused.contains_key(&path.step(Step::Field, i)));
             let order = first.into_iter().chain(last).collect();
             return visitor.visit_map(ByName { walker: self, fields, order, next: 0 });
         }
         let edits_before = self.notes.edits;
-        let walker = self.at(place);
+        let walker = self.at(path);
         let value =
             visitor.visit_seq(InOrder { walker, step: Step::Field, next: 0, count: fields.len() });
         if value.is_err() && self.exploring && self.notes.edits == edits_before {
-            self.notes.by_name.insert(place);
+            self.notes.by_name.insert(path);
             self.notes.edits += 1;
         }
         value
     }
 
-    /// Makes up what stands at `place`, inside something that could also do without it.
+    /// Makes up what stands at `path`, inside something that could also do without it.
     fn dispensable<T>(
         &mut self,
-        place: Place,
+        path: Path,
         body: impl FnOnce(Walker<'_>) -> Result<T, Halt>,
     ) -> Result<T, Halt> {
         let edits_before = self.notes.edits;
-        let value = body(self.at(place));
+        let value = body(self.at(path));
         if value.is_err() {
-            self.notes.note_refusal(place, edits_before);
+            self.notes.note_refusal(path, edits_before);
         }
         value
     }
 
     /// Whether to make up a part that could also be left out.
-    fn wants(&self, place: Place) -> bool {
-        self.exploring && !self.notes.refused_lately(place)
+    fn wants(&self, path: Path) -> bool {
+        self.exploring && !self.notes.refused_lately(path)
     }
 }
 
@@ -354,9 +388,9 @@ impl<'de> Deserializer<'de> for Walker<'_> {
 
     fn deserialize_option<V: Visitor<'de>>(mut self, visitor: V) -> Result<V::Value, Halt> {
         self.note("option", 0)?;
-        let place = self.place.step(Step::Some, 0);
-        if self.wants(place) {
-            self.dispensable(place, |walker| visitor.visit_some(walker))
+        let path = self.path.step(Step::Some, 0);
+        if self.wants(path) {
+            self.dispensable(path, |walker| visitor.visit_some(walker))
         } else {
             visitor.visit_none()
         }
@@ -376,8 +410,8 @@ impl<'de> Deserializer<'de> for Walker<'_> {
         visitor: V,
     ) -> Result<V::Value, Halt> {
         self.container("newtype struct", name, &[], visitor, |mut walker, visitor| {
-            let place = walker.place.step(Step::Content, 0);
-            visitor.visit_newtype_struct(walker.at(place))
+            let path = walker.path.step(Step::Content, 0);
+            visitor.visit_newtype_struct(walker.at(path))
         })
     }
 
@@ -402,10 +436,10 @@ impl<'de> Deserializer<'de> for Walker<'_> {
         visitor: V,
     ) -> Result<V::Value, Halt> {
         self.container("tuple struct", name, &[], visitor, |mut walker, visitor| {
-            let place = walker.place;
+            let path = walker.path;
             walker.note("tuple", count as u64)?;
             visitor.visit_seq(InOrder {
-                walker: walker.at(place),
+                walker: walker.at(path),
                 step: Step::Element,
                 next: 0,
                 count,
@@ -436,8 +470,8 @@ impl<'de> Deserializer<'de> for Walker<'_> {
         visitor: V,
     ) -> Result<V::Value, Halt> {
         self.container("enum", name, variants, visitor, |mut walker, visitor| {
-            let number = walker.place.container;
-            let place = |variant: u32| Place::inside(number).step(Step::Variant, variant as usize);
+            let number = walker.path.container;
+            let path = |variant: u32| Path::inside(number).step(Step::Variant, variant as usize);
             let ending = walker.notes.container(number).ending;
             let alone = walker.notes.container(number).open == 1;
 
@@ -446,18 +480,18 @@ impl<'de> Deserializer<'de> for Walker<'_> {
                 walker.exploring = true;
                 let notes = &walker.notes;
                 let open = (0..variants.len() as u32)
-                    .find(|&v| !notes.done.contains(&place(v)) && !notes.refused_lately(place(v)));
+                    .find(|&v| !notes.done.contains(&path(v)) && !notes.refused_lately(path(v)));
                 choice = open.or(ending);
             }
             let variant = choice.ok_or(Halt)?;
 
             let edits_before = walker.notes.edits;
             let exploring = walker.exploring;
-            let value = visitor.visit_enum(Choice { walker: walker.at(place(variant)), variant });
+            let value = visitor.visit_enum(Choice { walker: walker.at(path(variant)), variant });
             let notes = &mut *walker.notes;
             if value.is_err() {
                 if exploring {
-                    notes.note_refusal(place(variant), edits_before);
+                    notes.note_refusal(path(variant), edits_before);
                 }
                 return value;
             }
@@ -466,7 +500,7 @@ impl<'de> Deserializer<'de> for Walker<'_> {
                 notes.gain += 1;
                 notes.edits += 1;
             }
-            if exploring && notes.edits == edits_before && notes.done.insert(place(variant)) {
+            if exploring && notes.edits == edits_before && notes.done.insert(path(variant)) {
                 notes.edits += 1;
             }
             value
@@ -516,9 +550,9 @@ impl<'de> SeqAccess<'de> for InOrder<'_> {
         if self.next == self.count {
             return Ok(None);
         }
-        let place = self.walker.place.step(self.step, self.next);
+        let path = self.walker.path.step(self.step, self.next);
         self.next += 1;
-        seed.deserialize(self.walker.at(place)).map(Some)
+        seed.deserialize(self.walker.at(path)).map(Some)
     }
 }
 
@@ -546,11 +580,11 @@ impl<'de> MapAccess<'de> for ByName<'_> {
     fn next_value_seed<S: DeserializeSeed<'de>>(&mut self, seed: S) -> Result<S::Value, Halt> {
         let field = *self.order.get(self.next).ok_or(Halt)?;
         self.next += 1;
-        let place = self.walker.place.step(Step::Field, field);
+        let path = self.walker.path.step(Step::Field, field);
         if self.walker.exploring {
-            self.walker.dispensable(place, |walker| seed.deserialize(walker))
+            self.walker.dispensable(path, |walker| seed.deserialize(walker))
         } else {
-            seed.deserialize(self.walker.at(place))
+            seed.deserialize(self.walker.at(path))
         }
     }
 }
@@ -568,12 +602,12 @@ impl<'de> SeqAccess<'de> for AtMostOne<'_> {
         &mut self,
         seed: S,
     ) -> Result<Option<S::Value>, Halt> {
-        let place = self.walker.place.step(Step::Element, 0);
-        if self.given || !self.walker.wants(place) {
+        let path = self.walker.path.step(Step::Element, 0);
+        if self.given || !self.walker.wants(path) {
             return Ok(None);
         }
         self.given = true;
-        self.walker.dispensable(place, |walker| seed.deserialize(walker)).map(Some)
+        self.walker.dispensable(path, |walker| seed.deserialize(walker)).map(Some)
     }
 }
 
@@ -584,8 +618,8 @@ impl<'de> MapAccess<'de> for AtMostOne<'_> {
         &mut self,
         seed: S,
     ) -> Result<Option<S::Value>, Halt> {
-        let key = self.walker.place.step(Step::Key, 0);
-        let value = self.walker.place.step(Step::Value, 0);
+        let key = self.walker.path.step(Step::Key, 0);
+        let value = self.walker.path.step(Step::Value, 0);
         if self.given || !self.walker.wants(key) || !self.walker.wants(value) {
             return Ok(None);
         }
@@ -594,8 +628,8 @@ impl<'de> MapAccess<'de> for AtMostOne<'_> {
     }
 
     fn next_value_seed<S: DeserializeSeed<'de>>(&mut self, seed: S) -> Result<S::Value, Halt> {
-        let place = self.walker.place.step(Step::Value, 0);
-        self.walker.dispensable(place, |walker| seed.deserialize(walker))
+        let path = self.walker.path.step(Step::Value, 0);
+        self.walker.dispensable(path, |walker| seed.deserialize(walker))
     }
 }
 
@@ -627,8 +661,8 @@ impl<'de> VariantAccess<'de> for Walker<'_> {
 
     fn newtype_variant_seed<S: DeserializeSeed<'de>>(mut self, seed: S) -> Result<S::Value, Halt> {
         self.note("newtype variant", 0)?;
-        let place = self.place.step(Step::Content, 0);
-        seed.deserialize(self.at(place))
+        let path = self.path.step(Step::Content, 0);
+        seed.deserialize(self.at(path))
     }
 
     fn tuple_variant<V: Visitor<'de>>(

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use labrt::oneshot;
 
-use crate::{CallError, Method};
+use crate::{CallError, MESSAGE_LIMIT, Method};
 
 /// A caller's handle to one server. Cheap to clone; calls on all clones are independent of each other.
 #[derive(Clone)]
@@ -86,7 +86,7 @@ impl ClientEnd {
     }
 
     fn send<M: Method>(&self, args: &M::Args) -> Result<oneshot::Receiver<Outcome>, CallError> {
-        let args = labgob::encode(args)
+        let args = labgob::encode_with_limit(args, MESSAGE_LIMIT)
             .map_err(|source| CallError::Encode { what: "arguments", source })?;
         let (answer, waiting) = oneshot::channel();
         let request = Request { service: M::SERVICE, method: M::METHOD, args };
@@ -96,7 +96,8 @@ impl ClientEnd {
 }
 
 fn decode<M: Method>(outcome: Outcome) -> Result<M::Reply, CallError> {
-    labgob::decode(&outcome?).map_err(|source| CallError::Decode { what: "reply", source })
+    labgob::decode_with_limit(&outcome?, MESSAGE_LIMIT)
+        .map_err(|source| CallError::Decode { what: "reply", source })
 }
 
 impl fmt::Debug for ClientEnd {

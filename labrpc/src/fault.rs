@@ -1,4 +1,4 @@
-//! What befalls one request and its reply: a pure function of settings and random numbers.
+//! Delays and losses of one request and its reply: a pure function of settings and random numbers.
 
 use std::ops::RangeInclusive;
 use std::time::Duration;
@@ -59,18 +59,18 @@ impl Default for LinkFaults {
     }
 }
 
-/// The settings of a network that decide over a message.
+/// The settings of a network that decide how a message is delivered.
 #[derive(Clone, Debug)]
-pub(crate) struct Weather {
+pub(crate) struct Conditions {
     pub(crate) reliable: bool,
     pub(crate) long_reordering: bool,
     /// Bounds of the time a message takes, in nanoseconds.
     pub(crate) latency: (u64, u64),
 }
 
-/// What will happen to one call, decided when it is made.
+/// How one call is delivered, decided when it is made.
 #[derive(Clone, PartialEq, Debug)]
-pub(crate) struct Fate {
+pub(crate) struct Delivery {
     /// From the caller to the server.
     pub(crate) request_takes: Duration,
     /// It never gets there; the caller learns so after the same time.
@@ -84,16 +84,16 @@ pub(crate) struct Fate {
     pub(crate) reply_held: Option<Duration>,
 }
 
-impl Fate {
-    /// Draws a fate. `slowness` is the server's, for each direction; `dice` gives 64 random bits a time.
+impl Delivery {
+    /// Draws a delivery. `slowness` is the server's, for each direction; `rng` gives 64 random bits a time.
     pub(crate) fn draw(
-        weather: &Weather,
+        conditions: &Conditions,
         faults: Option<&LinkFaults>,
         slowness: Duration,
-        mut dice: impl FnMut() -> u64,
-    ) -> Fate {
-        let (there, back) = latencies(weather.latency, &mut dice);
-        let mut fate = Fate {
+        mut rng: impl FnMut() -> u64,
+    ) -> Delivery {
+        let (there, back) = latencies(conditions.latency, &mut rng);
+        let mut delivery = Delivery {
             request_takes: there.saturating_add(slowness),
             request_lost: false,
             copy_takes: None,
@@ -101,21 +101,21 @@ impl Fate {
             reply_lost: false,
             reply_held: None,
         };
-        if !weather.reliable {
-            fate.delay_request(millis_below(SHORT_DELAY_MS, dice()));
-            fate.request_lost = chance(UNRELIABLE_LOSS, dice());
-            fate.reply_lost = chance(UNRELIABLE_LOSS, dice());
+        if !conditions.reliable {
+            delivery.delay_request(millis_below(SHORT_DELAY_MS, rng()));
+            delivery.request_lost = chance(UNRELIABLE_LOSS, rng());
+            delivery.reply_lost = chance(UNRELIABLE_LOSS, rng());
         }
-        if weather.long_reordering && chance(REORDERED, dice()) {
+        if conditions.long_reordering && chance(REORDERED, rng()) {
             // A uniform number below a uniform number: most waits are short.
-            let bound = 1 + below(REORDER_SPREAD_MS, dice());
-            let wait = REORDER_FLOOR_MS + below(bound, dice());
-            fate.reply_held = Some(Duration::from_millis(wait));
+            let bound = 1 + below(REORDER_SPREAD_MS, rng());
+            let wait = REORDER_FLOOR_MS + below(bound, rng());
+            delivery.reply_held = Some(Duration::from_millis(wait));
         }
         if let Some(faults) = faults {
-            fate.add(faults, &mut dice);
+            delivery.add(faults, &mut rng);
         }
-        fate
+        delivery
     }
 
     fn delay_request(&mut self, by: Duration) {
@@ -123,21 +123,21 @@ impl Fate {
     }
 
     /// Adds the faults of the link.
-    fn add(&mut self, faults: &LinkFaults, dice: &mut impl FnMut() -> u64) {
+    fn add(&mut self, faults: &LinkFaults, rng: &mut impl FnMut() -> u64) {
         self.delay_request(faults.latency);
         self.reply_takes = self.reply_takes.saturating_add(faults.latency);
         if faults.loss > 0.0 {
-            self.request_lost |= chance(faults.loss, dice());
-            self.reply_lost |= chance(faults.loss, dice());
+            self.request_lost |= chance(faults.loss, rng());
+            self.reply_lost |= chance(faults.loss, rng());
         }
-        if faults.duplicate > 0.0 && chance(faults.duplicate, dice()) {
-            let later = millis_below(SHORT_DELAY_MS, dice());
+        if faults.duplicate > 0.0 && chance(faults.duplicate, rng()) {
+            let later = millis_below(SHORT_DELAY_MS, rng());
             self.copy_takes = Some(self.request_takes.saturating_add(later));
         }
         if faults.long_delay > 0.0 {
             for takes in std::iter::once(&mut self.request_takes).chain(&mut self.copy_takes) {
-                if chance(faults.long_delay, dice()) {
-                    *takes = takes.saturating_add(between(&faults.held_up, dice()));
+                if chance(faults.long_delay, rng()) {
+                    *takes = takes.saturating_add(between(&faults.held_up, rng()));
                 }
             }
         }
@@ -155,16 +155,16 @@ pub(crate) fn next_poll(word: u64) -> Duration {
 }
 
 /// The time one message takes.
-pub(crate) fn latency(bounds: (u64, u64), mut dice: impl FnMut() -> u64) -> Duration {
-    latencies(bounds, &mut dice).0
+pub(crate) fn latency(bounds: (u64, u64), mut rng: impl FnMut() -> u64) -> Duration {
+    latencies(bounds, &mut rng).0
 }
 
 /// The latencies there and back, from one random number.
-fn latencies((low, high): (u64, u64), dice: &mut impl FnMut() -> u64) -> (Duration, Duration) {
+fn latencies((low, high): (u64, u64), rng: &mut impl FnMut() -> u64) -> (Duration, Duration) {
     if low >= high {
         return (Duration::from_nanos(low), Duration::from_nanos(low));
     }
-    let word = dice();
+    let word = rng();
     // The halves of the word, each moved to the top of one.
     let there = low + below(high - low + 1, word & 0xffff_ffff_0000_0000);
     let back = low + below(high - low + 1, word << 32);

@@ -18,7 +18,7 @@
 //! 7. Every other error is a mistake in the program, and says what would have been right.
 //! 8. After [`Network::cleanup`], and when the last [`Network`] handle is gone, calls under way end and new ones return at once.
 //!
-//! # The journey of one call
+//! # The path of one call
 //!
 //! ```text
 //!   caller's task                      the network                          server's node
@@ -47,9 +47,9 @@
 //! threads ([`Network::set_latency`]). It is all a reliable network adds. More faults than the course has: [`LinkFaults`].
 //!
 //! # Where things are
-//! `journey` is the life of one call; `fault` decides what befalls it, as a pure function of settings and random numbers; `network`
-//! knows who exists, who may talk to whom, and what was counted; `calls` is the list of calls under way; `servers` is the
-//! retry loop of a client that may ask several servers.
+//! `in_flight` is one call from acceptance to answer; `fault` draws its delays and losses; `network`
+//! holds the ends, the servers, their connections and the counts; `calls` is the list of calls in
+//! flight; `servers` is the retry loop of a client that may ask several servers.
 //!
 //! # Example
 //! ```
@@ -81,12 +81,18 @@ mod calls;
 mod client_end;
 mod error;
 mod fault;
-mod journey;
+mod in_flight;
 mod name;
 mod network;
 mod server;
 pub mod servers;
 mod service;
+
+/// How large the encoded arguments or the encoded reply of a call may be, in bytes: 1 GiB.
+///
+/// Messages carry values of others (log entries, snapshots, shards), so the limit is larger than
+/// [`labgob::LIMIT`], which holds for a single value.
+pub const MESSAGE_LIMIT: usize = 1 << 30;
 
 pub use client_end::{Answer, ClientEnd, Request, Transport};
 pub use error::{CallError, NetworkError};

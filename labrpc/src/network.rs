@@ -1,8 +1,8 @@
-//! Who exists, who may talk to whom, and what was counted.
+//! The state of a network: ends, servers, their connections, and counts.
 //!
-//! Everything stands behind one lock that is held for moments and never across a switch point; it is therefore not labrt's, which the
-//! simulator would have to watch. No code of a user runs under it: what owns handlers or waits for answers is taken out under the
-//! lock and dropped after it.
+//! One lock guards all of it. It is held for moments and never across a switch point, so it need not
+//! be one of labrt's, which the simulator would watch. No code of a user runs while it is held:
+//! handlers and answers are taken out under the lock and dropped after it.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -14,7 +14,7 @@ use parking_lot::Mutex;
 
 use crate::calls::{Call, Calls, Recipient};
 use crate::client_end::{Answer, ClientEnd, Request, Transport};
-use crate::fault::{self, LinkFaults, Weather};
+use crate::fault::{self, Conditions, LinkFaults};
 use crate::{CallError, Name, NetworkError, Server};
 
 /// Bounds of a message's latency in a simulation, in nanoseconds.
@@ -46,7 +46,7 @@ pub(crate) struct Fabric {
 }
 
 pub(crate) struct State {
-    pub(crate) weather: Weather,
+    pub(crate) conditions: Conditions,
     pub(crate) long_delays: bool,
     /// Cleaned up: nothing is accepted any more. Never goes back.
     pub(crate) finished: bool,
@@ -55,9 +55,9 @@ pub(crate) struct State {
     /// Bytes of arguments accepted and of replies delivered.
     pub(crate) bytes: u64,
     pub(crate) calls: Calls,
-    /// Never shrinks: a deleted end keeps its place, so that old handles find it dead.
+    /// Never shrinks: a deleted end keeps its slot, so that old handles find it dead.
     pub(crate) ends: Vec<End>,
-    pub(crate) servers: Vec<ServerPlace>,
+    pub(crate) servers: Vec<ServerSlot>,
     /// Indexes of the ends that were not deleted.
     end_names: BTreeMap<Name, usize>,
     server_names: BTreeMap<Name, usize>,
@@ -74,7 +74,7 @@ pub(crate) struct End {
 }
 
 /// A name that a server has, had, or is awaited under.
-pub(crate) struct ServerPlace {
+pub(crate) struct ServerSlot {
     pub(crate) name: Name,
     pub(crate) object: Option<Arc<Server>>,
     /// Added to every message to or from it.
@@ -87,7 +87,7 @@ impl Network {
     pub fn new() -> Network {
         let latency = if labrt::is_simulated() { SIMULATED_LATENCY } else { (0, 0) };
         let state = State {
-            weather: Weather { reliable: true, long_reordering: false, latency },
+            conditions: Conditions { reliable: true, long_reordering: false, latency },
             long_delays: false,
             finished: false,
             accepted: 0,
@@ -117,27 +117,27 @@ impl Network {
         self.fabric().clean_up();
     }
 
-    // ---- the weather --------------------------------------------------------------------------------------------------
+    // ---- conditions --------------------------------------------------------------------------------------------------
 
     /// Unreliable: requests are held up by 0 to 26 ms, and one in ten is lost, as is one reply in ten. Acts on calls made from now on.
     pub fn set_reliable(&self, reliable: bool) {
-        self.lock().weather.reliable = reliable;
+        self.lock().conditions.reliable = reliable;
     }
 
     /// Whether the network is reliable.
     pub fn is_reliable(&self) -> bool {
-        self.lock().weather.reliable
+        self.lock().conditions.reliable
     }
 
     /// Holds two replies in three back by 200 to 2199 ms, so that they overtake each other; also on a reliable network. Acts on calls
     /// made from now on.
     pub fn set_long_reordering(&self, on: bool) {
-        self.lock().weather.long_reordering = on;
+        self.lock().conditions.long_reordering = on;
     }
 
     /// Whether replies are held back.
     pub fn is_long_reordering(&self) -> bool {
-        self.lock().weather.long_reordering
+        self.lock().conditions.long_reordering
     }
 
     /// Lets callers of what cannot be reached wait for up to 7 s instead of 100 ms. Acts on calls made from now on.
@@ -156,7 +156,7 @@ impl Network {
         let nanos = |time: &Duration| u64::try_from(time.as_nanos()).unwrap_or(u64::MAX / 4);
         // A bound far beyond any run keeps the arithmetic safe.
         let bound = |time: &Duration| nanos(time).min(u64::MAX / 4);
-        self.lock().weather.latency = (bound(range.start()), bound(range.end()));
+        self.lock().conditions.latency = (bound(range.start()), bound(range.end()));
     }
 
     // ---- ends ---------------------------------------------------------------------------------------------------------
@@ -221,7 +221,7 @@ impl Network {
     ) -> Result<(), NetworkError> {
         let mut state = self.lock();
         let end = state.end(end.into())?;
-        let server = state.server_place(server.into());
+        let server = state.server_slot(server.into());
         state.ends[end].server = Some(server);
         Ok(())
     }
@@ -260,7 +260,7 @@ impl Network {
         let server = server.into();
         let id = server.id();
         let mut state = self.lock();
-        let index = state.server_place(name.into());
+        let index = state.server_slot(name.into());
         let old =
             if state.finished { Some(server) } else { state.servers[index].object.replace(server) };
         drop(state);
@@ -285,7 +285,7 @@ impl Network {
     /// name, whatever server has it or will. Acts on calls made from now on; zero ends it.
     pub fn set_server_delay(&self, name: impl Into<Name>, delay: Duration) {
         let mut state = self.lock();
-        let index = state.server_place(name.into());
+        let index = state.server_slot(name.into());
         state.servers[index].slowness = delay;
     }
 
@@ -298,8 +298,8 @@ impl Network {
     pub fn count(&self, server: impl Into<Name>) -> Result<u64, NetworkError> {
         let name = server.into();
         let state = self.lock();
-        let place = state.server_names.get(&name).map(|&index| &state.servers[index]);
-        match place.and_then(|place| place.object.as_ref()) {
+        let slot = state.server_names.get(&name).map(|&index| &state.servers[index]);
+        match slot.and_then(|slot| slot.object.as_ref()) {
             Some(server) => Ok(server.rpc_count()),
             None => Err(NetworkError::UnknownServer(name)),
         }
@@ -340,7 +340,7 @@ impl Fabric {
         state.finished = true;
         let calls = state.calls.drain();
         let servers: Vec<_> =
-            state.servers.iter_mut().filter_map(|place| place.object.take()).collect();
+            state.servers.iter_mut().filter_map(|slot| slot.object.take()).collect();
         drop(state);
         for call in calls {
             call.answer.give(Err(CallError::NoReply));
@@ -377,13 +377,13 @@ impl State {
         self.end_names.get(&name).copied().ok_or(NetworkError::UnknownEnd(name))
     }
 
-    /// The place of this name, made if there is none yet.
-    fn server_place(&mut self, name: Name) -> usize {
+    /// The slot of this name, made if there is none yet.
+    fn server_slot(&mut self, name: Name) -> usize {
         if let Some(&index) = self.server_names.get(&name) {
             return index;
         }
         let index = self.servers.len();
-        self.servers.push(ServerPlace {
+        self.servers.push(ServerSlot {
             name: name.clone(),
             object: None,
             slowness: Duration::ZERO,

@@ -2,12 +2,13 @@
 
 use std::fmt;
 use std::marker::PhantomData;
+use std::sync::Arc;
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use crate::CallError;
-use crate::journey::Journey;
+use crate::in_flight::InFlight;
+use crate::{CallError, MESSAGE_LIMIT};
 
 /// One remote method: its name, and what goes in and out. A type without values; caller and handler both name it.
 ///
@@ -31,12 +32,12 @@ pub trait Method: 'static {
     type Reply: Serialize + DeserializeOwned + Send + 'static;
 }
 
-/// Takes the arguments, and answers through the journey: before it returns, or later.
-type Run = dyn Fn(&[u8], Box<Journey>) + Send + Sync;
+/// Takes the arguments and the call, and answers the call: before it returns, or later.
+pub(crate) type Run = dyn Fn(&[u8], Box<InFlight>) + Send + Sync;
 
 /// What answers the calls of one method.
 pub(crate) struct Handler {
-    pub(crate) run: Box<Run>,
+    pub(crate) run: Arc<Run>,
     /// It may answer later, and so seldom waits.
     pub(crate) deferred: bool,
 }
@@ -64,9 +65,9 @@ impl Service {
         mut self,
         handler: impl Fn(M::Args) -> M::Reply + Send + Sync + 'static,
     ) -> Service {
-        self.add::<M>(false, move |args, journey| match decode::<M>(args) {
-            Ok(args) => journey.reply(encode::<M>(&handler(args))),
-            Err(error) => journey.reply(Err(error)),
+        self.add::<M>(false, move |args, call| match decode::<M>(args) {
+            Ok(args) => call.reply(encode::<M>(&handler(args))),
+            Err(error) => call.reply(Err(error)),
         });
         self
     }
@@ -100,9 +101,9 @@ impl Service {
         mut self,
         handler: impl Fn(M::Args, Responder<M>) + Send + Sync + 'static,
     ) -> Service {
-        self.add::<M>(true, move |args, journey| match decode::<M>(args) {
-            Ok(args) => handler(args, Responder { journey, method: PhantomData }),
-            Err(error) => journey.reply(Err(error)),
+        self.add::<M>(true, move |args, call| match decode::<M>(args) {
+            Ok(args) => handler(args, Responder { call, method: PhantomData }),
+            Err(error) => call.reply(Err(error)),
         });
         self
     }
@@ -110,10 +111,10 @@ impl Service {
     fn add<M: Method>(
         &mut self,
         deferred: bool,
-        run: impl Fn(&[u8], Box<Journey>) + Send + Sync + 'static,
+        run: impl Fn(&[u8], Box<InFlight>) + Send + Sync + 'static,
     ) {
         self.methods.retain(|(name, _)| *name != M::METHOD);
-        self.methods.push((M::METHOD, Handler { run: Box::new(run), deferred }));
+        self.methods.push((M::METHOD, Handler { run: Arc::new(run), deferred }));
     }
 
     /// Its name.
@@ -139,25 +140,27 @@ impl Service {
 }
 
 fn decode<M: Method>(args: &[u8]) -> Result<M::Args, CallError> {
-    labgob::decode(args).map_err(|source| CallError::Decode { what: "arguments", source })
+    labgob::decode_with_limit(args, MESSAGE_LIMIT)
+        .map_err(|source| CallError::Decode { what: "arguments", source })
 }
 
 fn encode<M: Method>(reply: &M::Reply) -> Result<Vec<u8>, CallError> {
-    labgob::encode(reply).map_err(|source| CallError::Encode { what: "reply", source })
+    labgob::encode_with_limit(reply, MESSAGE_LIMIT)
+        .map_err(|source| CallError::Encode { what: "reply", source })
 }
 
 /// The right to answer one call of `M`, once, from any task. Dropped unused, it is as if the handler had crashed: the caller is told
 /// [`CallError::NoReply`].
 #[must_use = "a responder that is dropped leaves its caller without a reply"]
 pub struct Responder<M: Method> {
-    journey: Box<Journey>,
+    call: Box<InFlight>,
     method: PhantomData<fn(M)>,
 }
 
 impl<M: Method> Responder<M> {
     /// Sends the reply on its way back. Never blocks.
     pub fn respond(self, reply: &M::Reply) {
-        self.journey.reply(encode::<M>(reply));
+        self.call.reply(encode::<M>(reply));
     }
 }
 

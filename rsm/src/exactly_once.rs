@@ -35,7 +35,6 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, SubmitError};
-use crate::reader::UNLIMITED;
 use crate::sessions::{Admission, Client, RequestId, SESSION_WINDOW, Sessions, Stamp};
 use crate::state_machine::{RestoreError, Snapshot, StateMachine};
 use crate::{Accepts, Options, Request, Rsm};
@@ -79,13 +78,14 @@ impl<M: Service> ExactlyOnce<M> {
 impl<M: Service> Snapshot for ExactlyOnce<M> {
     /// The sessions, then the machine's own snapshot.
     fn snapshot(&self) -> Vec<u8> {
-        let mut bytes = labgob::encode(&self.sessions).expect("replies can be encoded");
+        let mut bytes = labgob::encode_with_limit(&self.sessions, labgob::NO_LIMIT)
+            .expect("replies can be encoded");
         bytes.extend_from_slice(&self.machine.snapshot());
         bytes
     }
 
     fn restore(&mut self, snapshot: &[u8]) -> Result<(), RestoreError> {
-        let mut decoder = labgob::Decoder::with_limit(snapshot, UNLIMITED);
+        let mut decoder = labgob::Decoder::with_limit(snapshot, labgob::NO_LIMIT);
         self.sessions = decoder.decode()?;
         self.machine.restore(&snapshot[decoder.position()..])
     }

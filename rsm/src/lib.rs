@@ -229,7 +229,8 @@ impl<M: StateMachine> Rsm<M> {
     ) {
         let shared = &self.shared;
         let id = shared.ids.next();
-        let command = match labgob::encode(&Operation { id, request }) {
+        let operation = Operation { id, request };
+        let command = match labgob::encode_with_limit(&operation, labgob::NO_LIMIT) {
             Ok(command) => command,
             Err(error) => return then(Err(error.into())),
         };

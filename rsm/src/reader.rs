@@ -58,7 +58,7 @@ fn execute<M: StateMachine>(
     compaction: &mut Compaction,
 ) -> Result<(), String> {
     // The limit was checked before the operation was proposed.
-    let operation: Operation<M::Request> = labgob::Decoder::with_limit(command, UNLIMITED)
+    let operation: Operation<M::Request> = labgob::Decoder::with_limit(command, labgob::NO_LIMIT)
         .decode()
         .map_err(|problem| format!("it is not an operation of this machine: {problem}"))?;
     let (reply, freed) = {
@@ -76,10 +76,6 @@ fn execute<M: StateMachine>(
     }
     Ok(())
 }
-
-/// A decoder's limit for bytes that were accepted before: they are in memory already, and what was
-/// accepted must be readable.
-pub(crate) const UNLIMITED: usize = usize::MAX / 8;
 
 /// Runs code of the machine. On threads, a panic is caught and returned as its text. In a simulation
 /// it is not: there, it fails the run at once, which is worth more.

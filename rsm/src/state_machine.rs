@@ -3,8 +3,6 @@
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use crate::reader::UNLIMITED;
-
 /// A deterministic machine: the same requests in the same order give the same state and the same
 /// replies on every server.
 ///
@@ -65,12 +63,13 @@ pub trait Snapshot {
 
 impl<S: Serialize + DeserializeOwned + 'static> Snapshot for S {
     fn snapshot(&self) -> Vec<u8> {
-        labgob::encode(self).expect("a state that serde cannot write has its own Snapshot")
+        labgob::encode_with_limit(self, labgob::NO_LIMIT)
+            .expect("a state that serde cannot write has its own Snapshot")
     }
 
     fn restore(&mut self, snapshot: &[u8]) -> Result<(), RestoreError> {
         // As long as the snapshot itself, which is in memory already: a state may have gigabytes.
-        let mut decoder = labgob::Decoder::with_limit(snapshot, UNLIMITED);
+        let mut decoder = labgob::Decoder::with_limit(snapshot, labgob::NO_LIMIT);
         *self = decoder.decode()?;
         match snapshot.len() - decoder.position() {
             0 => Ok(()),

@@ -118,14 +118,16 @@ impl Snapshot for Machine {
     fn snapshot(&self) -> Vec<u8> {
         let text: usize = self.values.iter().map(|(key, value)| key.len() + value.len() + 16).sum();
         let mut snapshot = Vec::with_capacity(1024 + text + 24 * self.sessions.len());
-        labgob::encode_into(&self.sessions, &mut snapshot).expect("numbers can be encoded");
-        labgob::encode_into(&self.values, &mut snapshot).expect("strings can be encoded");
+        labgob::encode_into(&self.sessions, labgob::NO_LIMIT, &mut snapshot)
+            .expect("numbers can be encoded");
+        labgob::encode_into(&self.values, labgob::NO_LIMIT, &mut snapshot)
+            .expect("strings can be encoded");
         snapshot
     }
 
     fn restore(&mut self, snapshot: &[u8]) -> Result<(), RestoreError> {
         // As long as the snapshot itself, which is there already.
-        let mut decoder = labgob::Decoder::with_limit(snapshot, usize::MAX / 8);
+        let mut decoder = labgob::Decoder::with_limit(snapshot, labgob::NO_LIMIT);
         let sessions = decoder.decode()?;
         let values = decoder.decode()?;
         let left_over = snapshot.len() - decoder.position();

@@ -2,6 +2,7 @@
 
 mod fingerprints;
 mod known_bytes;
+mod limits;
 mod malformed;
 mod nesting;
 mod roundtrip;

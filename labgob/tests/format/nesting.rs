@@ -65,8 +65,11 @@ fn the_deepest_value_travels_and_the_next_does_not() {
         let bytes = encode(&deepest).unwrap();
         assert_eq!(decode(&bytes), Ok(deepest));
 
-        assert_eq!(encode(&List::of(MAX_DEPTH)), Err(Error::TooDeep));
-        assert_eq!(decode::<List>(&list_bytes(MAX_DEPTH)), Err(Error::TooDeep));
+        assert_eq!(encode(&List::of(MAX_DEPTH)), Err(Error::TooDeep { limit: MAX_DEPTH }));
+        assert_eq!(
+            decode::<List>(&list_bytes(MAX_DEPTH)),
+            Err(Error::TooDeep { limit: MAX_DEPTH })
+        );
         assert!(decode::<List>(&list_bytes(MAX_DEPTH - 1)).is_ok());
     });
 }
@@ -74,8 +77,11 @@ fn the_deepest_value_travels_and_the_next_does_not() {
 #[test]
 fn a_million_levels_are_an_error() {
     with_small_stack(|| {
-        assert_eq!(encode(&List::of(1_000_000)), Err(Error::TooDeep));
-        assert_eq!(decode::<List>(&list_bytes(1_000_000)), Err(Error::TooDeep));
+        assert_eq!(encode(&List::of(1_000_000)), Err(Error::TooDeep { limit: MAX_DEPTH }));
+        assert_eq!(
+            decode::<List>(&list_bytes(1_000_000)),
+            Err(Error::TooDeep { limit: MAX_DEPTH })
+        );
     });
 }
 
@@ -93,7 +99,7 @@ fn deep_trees_fit_the_stack() {
             match encode(&outer) {
                 Ok(bytes) => assert_eq!(decode(&bytes), Ok(outer.clone())),
                 Err(error) => {
-                    assert_eq!(error, Error::TooDeep);
+                    assert!(matches!(error, Error::TooDeep { .. }));
                     assert!(n > 40, "generation {n}");
                     return;
                 }
@@ -102,4 +108,62 @@ fn deep_trees_fit_the_stack() {
         }
         panic!("a tree of 200 generations was encoded");
     });
+}
+
+/// The deepest value that can be encoded can be decoded, whatever the size of one level in memory.
+#[test]
+fn the_deepest_value_of_any_size_fits_the_stack() {
+    #[derive(Serialize, Deserialize)]
+    struct Sized<P> {
+        padding: P,
+        next: Option<Box<Sized<P>>>,
+    }
+    #[derive(Serialize, Deserialize)]
+    enum Either<P> {
+        Leaf(P),
+        Node(Box<Either<P>>, P),
+    }
+
+    fn deepest<T: Serialize + serde::de::DeserializeOwned + 'static>(
+        leaf: fn() -> T,
+        wrap: fn(T) -> T,
+    ) -> usize {
+        // Built and dropped on a large stack, decoded on the small one.
+        let large = std::thread::Builder::new().stack_size(64 << 20);
+        let (bytes, levels) = large
+            .spawn(move || {
+                let (mut value, mut bytes, mut levels) = (leaf(), Vec::new(), 0);
+                while let Ok(more) = encode(&value) {
+                    (bytes, levels) = (more, levels + 1);
+                    value = wrap(value);
+                }
+                (bytes, levels)
+            })
+            .unwrap()
+            .join()
+            .unwrap();
+        with_small_stack(move || assert!(decode::<T>(&bytes).is_ok()));
+        levels
+    }
+
+    macro_rules! sizes {
+        ($($padding:ty),*) => {
+            [$((
+                deepest::<Sized<$padding>>(
+                    || Sized { padding: <$padding>::default(), next: None },
+                    |next| Sized { padding: <$padding>::default(), next: Some(Box::new(next)) },
+                ),
+                deepest::<Either<$padding>>(
+                    || Either::Leaf(<$padding>::default()),
+                    |inner| Either::Node(Box::new(inner), <$padding>::default()),
+                ),
+            )),*]
+        };
+    }
+    type Kilo = [[u64; 16]; 8];
+    let levels = sizes![u8, [u64; 8], [u64; 32], Kilo, [Kilo; 4]];
+    // A level of `Sized` nests twice, in the struct and in the option.
+    assert_eq!(levels[0], (MAX_DEPTH / 2, MAX_DEPTH));
+    assert!(levels.iter().all(|(one, other)| *one > 1 && *other > 1), "{levels:?}");
+    assert!(levels[4].1 < 12, "large values nest less: {levels:?}");
 }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use labgob::{Decoder, Encoder, Error};
+use labgob::{Decoder, Error, LIMIT, encode_into};
 use serde::{Deserialize, Serialize};
 
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -42,12 +42,11 @@ fn gob() {
         any: Any::T3(T3 { n: 999 }),
     };
 
-    let mut encoder = Encoder::new();
-    encoder.encode(&0i64).unwrap();
-    encoder.encode(&1i64).unwrap();
-    encoder.encode(&one).unwrap();
-    encoder.encode(&two).unwrap();
-    let bytes = encoder.into_bytes();
+    let mut bytes = Vec::new();
+    encode_into(&0i64, LIMIT, &mut bytes).unwrap();
+    encode_into(&1i64, LIMIT, &mut bytes).unwrap();
+    encode_into(&one, LIMIT, &mut bytes).unwrap();
+    encode_into(&two, LIMIT, &mut bytes).unwrap();
 
     let mut decoder = Decoder::new(&bytes);
     assert_eq!(decoder.decode::<i64>(), Ok(0));
@@ -60,10 +59,9 @@ fn gob() {
 
 #[test]
 fn a_value_of_the_wrong_type_is_not_consumed() {
-    let mut encoder = Encoder::new();
-    encoder.encode(&1u8).unwrap();
-    encoder.encode(&2u16).unwrap();
-    let bytes = encoder.into_bytes();
+    let mut bytes = Vec::new();
+    encode_into(&1u8, LIMIT, &mut bytes).unwrap();
+    encode_into(&2u16, LIMIT, &mut bytes).unwrap();
 
     let mut decoder = Decoder::new(&bytes);
     decoder.decode::<u8>().unwrap();
@@ -101,13 +99,15 @@ fn a_value_that_cannot_be_encoded_leaves_nothing_behind() {
         }
     }
 
-    let mut encoder = Encoder::new();
-    encoder.encode(&5u8).unwrap();
-    let before = encoder.as_bytes().to_vec();
-    assert_eq!(encoder.encode(&Fussy(true)), Err(Error::Refused { what: "not today".into() }));
-    assert_eq!(encoder.as_bytes(), before);
-    encoder.encode(&Fussy(false)).unwrap();
-    let bytes = encoder.into_bytes();
+    let mut bytes = Vec::new();
+    encode_into(&5u8, LIMIT, &mut bytes).unwrap();
+    let before = bytes.to_vec();
+    assert_eq!(
+        encode_into(&Fussy(true), LIMIT, &mut bytes),
+        Err(Error::Refused { what: "not today".into() })
+    );
+    assert_eq!(bytes, before);
+    encode_into(&Fussy(false), LIMIT, &mut bytes).unwrap();
     let mut decoder = Decoder::new(&bytes);
     assert_eq!(decoder.decode::<u8>(), Ok(5));
     decoder.decode::<Fussy>().unwrap();

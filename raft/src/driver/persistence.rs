@@ -91,7 +91,7 @@ fn sealed<T: Serialize + DeserializeOwned + 'static>(value: &T) -> Vec<u8> {
 fn seal_into<T: Serialize + DeserializeOwned + 'static>(value: &T, bytes: &mut Vec<u8>) {
     bytes.clear();
     bytes.extend_from_slice(&[0; CHECKSUM]);
-    labgob::encode_into(value, bytes).expect("Raft's own types can be encoded");
+    labgob::encode_into(value, labgob::NO_LIMIT, bytes).expect("Raft's own types can be encoded");
     let checksum = crc32fast::hash(&bytes[CHECKSUM..]);
     bytes[..CHECKSUM].copy_from_slice(&checksum.to_le_bytes());
 }
@@ -106,7 +106,7 @@ fn unsealed<T: Serialize + DeserializeOwned + 'static>(
             if crc32fast::hash(value) != u32::from_le_bytes(*checksum) {
                 "its checksum does not fit".to_owned()
             } else {
-                match labgob::decode(value) {
+                match labgob::decode_with_limit(value, labgob::NO_LIMIT) {
                     Ok(value) => return Ok(value),
                     Err(error) => error.to_string(),
                 }
@@ -150,7 +150,8 @@ fn read_record(bytes: &[u8]) -> Result<Entry, Unreadable> {
     if sum != first || sum != last {
         return Err(Unreadable::Damaged("its checksum does not fit".into()));
     }
-    labgob::decode(value).map_err(|error| Unreadable::Damaged(error.to_string()))
+    labgob::decode_with_limit(value, labgob::NO_LIMIT)
+        .map_err(|error| Unreadable::Damaged(error.to_string()))
 }
 
 /// What is on a disk.

@@ -1,13 +1,14 @@
-//! The life of one call, from acceptance to answer. The only place that waits, and it waits by timer: no task polls.
+//! One call in flight, from acceptance to answer. All waiting is done here, by timers: no task polls.
 //!
 //! ```text
-//!   accept ──▶ Journey::arrive ──▶ handle (a task) ──▶ deliver ──▶ answer
+//!   accept ──▶ InFlight::arrive ──▶ handle (a task) ──▶ deliver ──▶ answer
 //!      │              │                   │               │
 //!      └──────────────┴─ every way out ───┴───────────────┴──▶ Fabric::end_call(NoReply)
 //! ```
 //!
-//! Whoever removes the call from the [list](crate::calls) answers it; the others find it gone and do nothing. So a call may be ended by
-//! a poll, by a timer or by `cleanup` while its handler still runs.
+//! The code that removes a call from the [list](crate::calls) answers it; all other code finds it
+//! gone and does nothing. So a call may be ended by a poll, by a timer or by `cleanup` while its
+//! handler still runs.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -16,19 +17,19 @@ use labrt::events::{self, Parts, Rpc, rpc};
 
 use crate::calls::{Call, CallId, Recipient};
 use crate::client_end::{Answer, Request};
-use crate::fault::{self, Fate};
+use crate::fault::{self, Delivery};
 use crate::network::{Fabric, State};
 use crate::{CallError, Server};
 
 type Outcome = Result<Vec<u8>, CallError>;
 
 impl Fabric {
-    /// Takes a request from a caller: counts it, decides its fate and sends it off. Never blocks.
+    /// Takes a request from a caller: counts it, decides its delivery and sends it off. Never blocks.
     pub(crate) fn accept(self: &Arc<Fabric>, end: usize, request: Request, answer: Answer) {
         labrt::sim::message(request.method, &request.args);
         let mut state = self.state.lock();
         if state.finished {
-            let latency = fault::latency(state.weather.latency, labrt::random_u64);
+            let latency = fault::latency(state.conditions.latency, labrt::random_u64);
             drop(state);
             return wait(latency, move || answer.give(Err(CallError::NoReply)));
         }
@@ -44,33 +45,33 @@ impl Fabric {
             emit_sent(number, names, &request, rpc::Fate::Unreachable);
             return self.end_call_later(delay, call);
         };
-        let fate = state.fate(end, index);
+        let delivery = state.delivery(end, index);
         let patience = state.ends[end].faults.as_ref().and_then(|faults| faults.patience);
         let to = Recipient::Server { index, id: server.id() };
         let call = state.calls.insert(Call { answer, number, end, to, poll_due: false });
         let names = state.names(end);
         drop(state);
-        let outcome = if fate.request_lost { rpc::Fate::Lost } else { rpc::Fate::Delivered };
+        let outcome = if delivery.request_lost { rpc::Fate::Lost } else { rpc::Fate::Delivered };
         emit_sent(number, names, &request, outcome);
         if let Some(patience) = patience {
             self.end_call_later(patience, call);
         }
-        if let Some(takes) = fate.copy_takes {
+        if let Some(takes) = delivery.copy_takes {
             let args = request.args.clone();
             let request = Request { args, ..request };
             let copy =
-                Journey::new(self, (call, number), Arc::clone(&server), request, fate.clone());
+                InFlight::new(self, (call, number), Arc::clone(&server), request, delivery.clone());
             wait(takes, move || copy.arrive());
         }
-        if fate.request_lost {
-            if fate.copy_takes.is_none() {
-                self.end_call_later(fate.request_takes, call);
+        if delivery.request_lost {
+            if delivery.copy_takes.is_none() {
+                self.end_call_later(delivery.request_takes, call);
             }
             return;
         }
-        let takes = fate.request_takes;
-        let journey = Journey::new(self, (call, number), server, request, fate);
-        wait(takes, move || journey.arrive());
+        let takes = delivery.request_takes;
+        let in_flight = InFlight::new(self, (call, number), server, request, delivery);
+        wait(takes, move || in_flight.arrive());
     }
 
     /// Answers the call, if nobody has yet.
@@ -157,9 +158,9 @@ impl State {
         Some((index, Arc::clone(self.servers[index].object.as_ref()?)))
     }
 
-    fn fate(&self, end: usize, server: usize) -> Fate {
+    fn delivery(&self, end: usize, server: usize) -> Delivery {
         let faults = self.ends[end].faults.as_deref();
-        Fate::draw(&self.weather, faults, self.servers[server].slowness, labrt::random_u64)
+        Delivery::draw(&self.conditions, faults, self.servers[server].slowness, labrt::random_u64)
     }
 
     /// From now on this call ends by timer only.
@@ -171,70 +172,80 @@ impl State {
 }
 
 /// A request under way, then being handled, then its reply under way. However it is dropped, its call is answered.
-pub(crate) struct Journey {
+pub(crate) struct InFlight {
     fabric: Arc<Fabric>,
     call: CallId,
     /// Number of the call, for events.
     number: u64,
-    /// Until the request is handed to it. A server may keep the journeys that it answers later, and would then own itself.
+    /// Until the request has reached it. A server may keep calls that it answers later, and would
+    /// otherwise own itself.
     server: Option<Arc<Server>>,
     request: Request,
-    fate: Fate,
+    delivery: Delivery,
     /// The handler has returned; `outcome` is the reply.
     handled: bool,
     outcome: Outcome,
 }
 
-impl Journey {
+impl InFlight {
     /// Boxed, because it passes through several callbacks and tasks.
     fn new(
         fabric: &Arc<Fabric>,
         (call, number): (CallId, u64),
         server: Arc<Server>,
         request: Request,
-        fate: Fate,
-    ) -> Box<Journey> {
+        delivery: Delivery,
+    ) -> Box<InFlight> {
         let fabric = Arc::clone(fabric);
         let (server, outcome) = (Some(server), Err(CallError::NoReply));
-        Box::new(Journey { fabric, call, number, server, request, fate, handled: false, outcome })
+        Box::new(InFlight {
+            fabric,
+            call,
+            number,
+            server,
+            request,
+            delivery,
+            handled: false,
+            outcome,
+        })
     }
 
     /// The request has reached its server: the handler gets a task of its own, on the server's node.
     ///
-    /// The server is the one it was sent to, even if another has its name by now. Its reply will then be refused.
-    fn arrive(mut self: Box<Journey>) {
+    /// The server is the one the request was sent to, even if another has its name by now. Its reply
+    /// will then be lost.
+    fn arrive(mut self: Box<InFlight>) {
         let Some(server) = self.server.take() else { return };
         server.count_request();
         emit(self.number, || rpc::What::Delivered);
-        let node = server.node().clone();
-        let Request { service, method, .. } = self.request;
-        if server.handler(service, method).is_ok_and(|handler| handler.deferred) {
-            node.spawn_brief(method, move || self.handle(&server));
-        } else {
-            node.spawn_detached(method, move || self.handle(&server));
-        }
-    }
-
-    /// Runs the handler, which sends the reply back.
-    fn handle(mut self: Box<Journey>, server: &Server) {
+        let node = server.node();
         let Request { service, method, args } = &mut self.request;
-        let args = std::mem::take(args);
+        let (service, method, args) = (*service, *method, std::mem::take(args));
         match server.handler(service, method) {
-            Ok(handler) => (handler.run)(&args, self),
-            Err(error) => self.reply(Err(error)),
+            Ok(handler) => {
+                let run = Arc::clone(&handler.run);
+                let handle = move || run(&args, self);
+                if handler.deferred {
+                    node.spawn_brief(method, handle);
+                } else {
+                    node.spawn_detached(method, handle);
+                }
+            }
+            Err(error) => node.spawn_detached(method, move || self.reply(Err(error))),
         }
     }
 
     /// Sends the reply back.
-    pub(crate) fn reply(mut self: Box<Journey>, outcome: Outcome) {
+    pub(crate) fn reply(mut self: Box<InFlight>, outcome: Outcome) {
         self.outcome = outcome;
         self.handled = true;
         emit(self.number, || rpc::What::Handled);
-        wait(self.fate.reply_takes, move || self.deliver());
+        wait(self.delivery.reply_takes, move || self.deliver());
     }
 
-    /// The reply has come back. What becomes of it is decided here, by the state of now (is the server dead?) and by its fate.
-    fn deliver(mut self: Box<Journey>) {
+    /// The reply has come back. Whether the caller gets it depends on the present state of the server
+    /// (a dead one's reply is lost) and on the delivery.
+    fn deliver(mut self: Box<InFlight>) {
         let id = self.call;
         let mut state = self.fabric.state.lock();
         let Some(call) = state.calls.get_mut(id) else {
@@ -244,7 +255,7 @@ impl Journey {
         if to == Recipient::Nobody {
             return; // an earlier copy's reply is being held back
         }
-        if self.fate.reply_lost || state.is_dead(end, to) {
+        if self.delivery.reply_lost || state.is_dead(end, to) {
             emit(self.number, || rpc::What::ReplyLost { cut: false });
             return Fabric::end_call_locked(state, id, Err(CallError::NoReply));
         }
@@ -256,7 +267,7 @@ impl Journey {
             return self.fabric.end_call_later(delay, id);
         }
         let outcome = std::mem::replace(&mut self.outcome, Err(CallError::NoReply));
-        if let Some(held) = self.fate.reply_held {
+        if let Some(held) = self.delivery.reply_held {
             state.release(id);
             drop(state);
             emit(self.number, || rpc::What::ReplyHeld);
@@ -267,7 +278,7 @@ impl Journey {
     }
 }
 
-impl Drop for Journey {
+impl Drop for InFlight {
     /// The handler died, or never came to run: its node has crashed. The caller finds out at its next poll.
     fn drop(&mut self) {
         if !self.handled {
