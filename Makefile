@@ -18,7 +18,7 @@ $(error BACKEND must be sim or threads, not "$(BACKEND)")
 endif
 
 PARTS := 2 3a 3b 3c 3d 4a 4b 4c 5a 5b 5c kv3a kv3b kvlimit1 nemesis
-CRATES := labgob labrt events kvapi labrpc porcupine raft-core raft raftcheck rsm kvsrv kvraft shardkv view runner tester lab bank
+CRATES := labgob labrt events kvapi labrpc porcupine-checker raft-core raft raftcheck rsm kvsrv kvraft shardkv view runner tester lab bank
 TEST_OPTIONS = $(call given,test,$(TEST)) $(call given,seed,$(SEED)) $(call given,seeds,$(SEEDS)) \
   $(call given,backend,$(BACKEND)) $(call given,profile,$(PROFILE))
 WHICH = $(call given,lab,$(LAB)) $(call given,test,$(TEST)) $(call given,profile,$(PROFILE))
