@@ -1,4 +1,5 @@
-//! What appending to the log costs, by its length: core, records on the disk, and hand-over to the service.
+//! What appending to the log costs, by its length: core, records on the disk, and hand-over to the
+//! service.
 //!
 //! A group of one server, so that nothing but the append path is measured; no snapshots.
 

@@ -1,7 +1,7 @@
 //! What one bare call costs: `cargo bench -p benches --bench fabric`.
 //!
-//! A call carries a small value each way to a handler that does nothing else. Simulated calls are measured within one run, so that
-//! the start of a simulation is spread over many of them.
+//! A call carries a small value each way to a handler that does nothing else. Simulated calls are
+//! measured within one run, so that the start of a simulation is spread over many of them.
 
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
 use labrpc::{ClientEnd, Method, Network, Server, Service};

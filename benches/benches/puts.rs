@@ -1,7 +1,8 @@
 //! Sequential Puts through the whole stack: clerk, network, Raft, disk, state machine, and back.
 //!
-//! Three servers on a reliable network, snapshots at 1,000 bytes of Raft state. `threads` is wall clock on OS threads; `simulated` is
-//! what simulating the same Puts costs, the start of the cluster and its election included.
+//! Three servers on a reliable network, snapshots at 1,000 bytes of Raft state. `threads` is wall
+//! clock on OS threads; `simulated` is what simulating the same Puts costs, the start of the
+//! cluster and its election included.
 
 use std::time::Duration;
 

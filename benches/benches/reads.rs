@@ -1,7 +1,9 @@
-//! Gets through the log against Gets by ReadIndex: five servers on a reliable network, OS threads and the wall clock.
+//! Gets through the log against Gets by ReadIndex: five servers on a reliable network, OS threads
+//! and the wall clock.
 //!
-//! A logged Get is an entry that a majority saves and every server executes. By ReadIndex, a round of empty messages confirms the leader,
-//! and all Gets that come while one is under way share the next: the more there are at once, the more it wins.
+//! A logged Get is an entry that a majority saves and every server executes. By ReadIndex, a round
+//! of empty messages confirms the leader, and all Gets that come while one is under way share the
+//! next: the more there are at once, the more it wins.
 
 use std::sync::Arc;
 

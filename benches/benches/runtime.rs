@@ -1,4 +1,5 @@
-//! What the simulator's parts cost. Each figure is of one operation, taken inside one simulation; runs are not set up in between.
+//! What the simulator's parts cost. Each figure is of one operation, taken inside one simulation;
+//! runs are not set up in between.
 //!
 //! `cargo bench -p benches --bench runtime`
 
@@ -10,7 +11,8 @@ use criterion::{Criterion, criterion_group, criterion_main};
 use labrt::sim::{self, Config};
 use labrt::{Mutex, Node, channel, oneshot};
 
-/// Measures `operations(n)`, which does its operation `n` times, in a simulation of its own; gives the CPU time it took.
+/// Measures `operations(n)`, which does its operation `n` times, in a simulation of its own; gives
+/// the CPU time it took.
 fn timed(count: u64, operations: impl FnOnce(u64) + Send + 'static) -> Duration {
     let mut config = Config::new(1).switches_at_once(u64::MAX).time_limit(Duration::MAX);
     config.lock_yield_one_in = 0;
@@ -22,8 +24,8 @@ fn timed(count: u64, operations: impl FnOnce(u64) + Send + 'static) -> Duration 
     run.result.expect("a benchmark does not fail")
 }
 
-/// What this OS thread has used of its core, so that a busy machine does not show. Linux updates it every few milliseconds, which is
-/// little of a sample.
+/// What this OS thread has used of its core, so that a busy machine does not show. Linux updates it
+/// every few milliseconds, which is little of a sample.
 fn cpu_time() -> Duration {
     let text = std::fs::read_to_string("/proc/thread-self/schedstat").expect("Linux");
     let nanos = text.split_whitespace().next().and_then(|nanos| nanos.parse().ok());

@@ -10,32 +10,19 @@ use serde::{Deserialize, Serialize};
 #[non_exhaustive]
 pub enum Cluster {
     /// A test, or a part of one, begins.
-    Began {
-        /// Its description.
-        title: String,
-    },
+    Began { title: String },
     /// The cluster has this node. Emitted once for each, before any other event about it.
     Member {
         /// The name of the node, as in all other events.
         node: String,
-        /// What it is.
         member: Member,
     },
     /// A server starts.
-    Started {
-        /// Its node.
-        node: String,
-    },
+    Started { node: String },
     /// A server is asked to stop, and does.
-    ShutDown {
-        /// Its node.
-        node: String,
-    },
+    ShutDown { node: String },
     /// A server loses its power.
-    Crashed {
-        /// Its node.
-        node: String,
-    },
+    Crashed { node: String },
     /// The servers of a group are split into two sides. An empty side ends the partition.
     Partitioned {
         /// The number of the group.
@@ -92,7 +79,6 @@ pub enum Fault {
     Began {
         /// Its number in the schedule.
         fault: usize,
-        /// Its description.
         name: String,
         /// The servers it is done to.
         targets: Vec<usize>,
@@ -101,7 +87,6 @@ pub enum Fault {
     Ended {
         /// Its number in the schedule.
         fault: usize,
-        /// Its description.
         name: String,
         /// The servers it was done to.
         targets: Vec<usize>,

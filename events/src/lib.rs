@@ -11,8 +11,8 @@
 //! Rules:
 //! - Whoever emits an event states facts: numbers, names, positions. The text of a log line is made
 //!   from them in one place, by [`Display`](fmt::Display).
-//! - Whoever reads an event reads its fields. No reader looks into the text, so rewording it changes
-//!   no picture and no verdict.
+//! - Whoever reads an event reads its fields. No reader looks into the text, so rewording it
+//!   changes no picture and no verdict.
 //! - A free log line of a user ([`Event::Log`]) is text and nothing else.
 //!
 //! This crate depends on serde alone. `labrt::events` delivers events; the crate `view` reads them
@@ -283,7 +283,6 @@ pub struct Record {
     /// The node the event is about, where that may be another one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub about: Option<Arc<str>>,
-    /// What happened.
     pub event: Event,
 }
 

@@ -1,7 +1,8 @@
 //! What happens to a Raft server.
 //!
 //! Any Raft can emit these events: they contain plain numbers only. The page then draws its roles
-//! and terms, fills the table of indexes, and shows what its messages contain. Two calls are enough:
+//! and terms, fills the table of indexes, and shows what its messages contain. Two calls are
+//! enough:
 //!
 //! - [`Reporter::report`] whenever the state may have changed: at the end of a critical section;
 //! - [`What::Sent`] before a call and [`What::Received`] after it, in the task that makes the call.
@@ -18,7 +19,6 @@ use crate::{Level, Topic};
 pub struct Raft {
     /// The number of the server in its group, from 0.
     pub server: u32,
-    /// What happened.
     pub what: What,
 }
 
@@ -76,7 +76,8 @@ pub enum What {
         /// That index.
         index: u64,
     },
-    /// The last record of the log was written in part only and is dropped: its write never returned.
+    /// The last record of the log was written in part only and is dropped: its write never
+    /// returned.
     DroppedTornRecord,
     /// It was told to stop.
     Killed,
@@ -264,10 +265,7 @@ pub enum Message {
         bytes: u64,
     },
     /// A message of another kind, in words.
-    Other {
-        /// The words.
-        text: String,
-    },
+    Other { text: String },
 }
 
 impl Message {
@@ -318,10 +316,7 @@ pub enum Reply {
         term: u64,
     },
     /// A reply of another kind, in words.
-    Other {
-        /// The words.
-        text: String,
-    },
+    Other { text: String },
 }
 
 /// What became of the entries of an AppendEntries.

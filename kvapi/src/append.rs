@@ -1,7 +1,8 @@
 //! The key/value service of the earlier editions: Get, Put, Append, without versions.
 //!
-//! A key that nobody wrote holds the empty string, so there is no error for an absent one. A write carries no version that would
-//! make it safe to repeat; the service itself must see to it that each takes effect once.
+//! A key that nobody wrote holds the empty string, so there is no error for an absent one. A write
+//! carries no version that would make it safe to repeat; the service itself must see to it that
+//! each takes effect once.
 
 use labrpc::NEVER;
 use labrt::Instant;

@@ -11,7 +11,6 @@ use crate::{Error, Version};
 /// Asks for a key's value.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct GetArgs {
-    /// The key.
     pub key: String,
 }
 
@@ -25,9 +24,7 @@ pub struct GetReply {
 /// Asks to store a value, provided that the key's version is the given one.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct PutArgs {
-    /// The key.
     pub key: String,
-    /// The new value.
     pub value: String,
     /// The version the key must have now; [`Version::ZERO`] if it must be absent.
     pub version: Version,

@@ -4,11 +4,12 @@
 //!             absent or ""  ──Put(holder, version read)──▶  "holder"  ──Put("", version read)──▶  ""
 //!                free                 acquire                held            release             free
 //! ```
-//! Whoever's Put replaces the version that it read as free has the lock: the server takes only one such Put. A Put that may or may
-//! not have taken effect is followed by another look: the value tells, because every lock object writes a name of its own.
+//! Whoever's Put replaces the version that it read as free has the lock: the server takes only one
+//! such Put. A Put that may or may not have taken effect is followed by another look: the value
+//! tells, because every lock object writes a name of its own.
 //!
-//! No copy of an old Put can do harm later: a Put is only given up when it has been answered, and from then on the key has a higher
-//! version than the one it names.
+//! No copy of an old Put can do harm later: a Put is only given up when it has been answered, and
+//! from then on the key has a higher version than the one it names.
 
 use std::time::Duration;
 
@@ -16,16 +17,18 @@ use kvapi::{Clerk, Error, Version};
 use labrpc::NEVER;
 use labrt::Instant;
 
-/// Shortest and longest pause of a waiter between two looks. Random, so that waiters do not stay in step.
+/// Shortest and longest pause of a waiter between two looks. Random, so that waiters do not stay in
+/// step.
 const PAUSE: std::ops::RangeInclusive<u64> = 5..=20;
 
 /// The value of a free lock.
 const FREE: &str = "";
 
-/// One contender for the lock of some name. Contenders with the same name, on whatever clerks, exclude each other.
+/// One contender for the lock of some name. Contenders with the same name, on whatever clerks,
+/// exclude each other.
 ///
-/// The lock has no lease: a holder that disappears keeps it. It belongs to the object, not to a task: [`acquire`](Lock::acquire) by
-/// the holder returns at once.
+/// The lock has no lease: a holder that disappears keeps it. It belongs to the object, not to a
+/// task: [`acquire`](Lock::acquire) by the holder returns at once.
 #[derive(Debug)]
 pub struct Lock<C> {
     clerk: C,
@@ -46,7 +49,8 @@ pub struct NotHeld;
 pub struct NotAcquired;
 
 impl<C: Clerk> Lock<C> {
-    /// A contender for the lock whose state is stored under the key `name`. Nothing else may write that key.
+    /// A contender for the lock whose state is stored under the key `name`. Nothing else may write
+    /// that key.
     pub fn new(clerk: C, name: impl Into<String>) -> Lock<C> {
         // Two contenders would have to draw the same out of 2^64.
         let holder = format!("{:016x}", labrt::random_u64());

@@ -1,6 +1,7 @@
 //! A client, a server and a bad network: `cargo run -p labrpc --example echo`.
 //!
-//! The same code runs twice: simulated, where it takes no time and the seed repeats it, and on threads.
+//! The same code runs twice: simulated, where it takes no time and the seed repeats it, and on
+//! threads.
 
 use std::time::Duration;
 

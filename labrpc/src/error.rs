@@ -1,4 +1,4 @@
-//! What can go wrong with a call, and with the wiring of a network.
+//! Errors of calls, and of connecting a network.
 
 use crate::Name;
 
@@ -6,8 +6,8 @@ use crate::Name;
 #[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum CallError {
-    /// Nothing came back. The handler may have run, completely, partly or not at all, and may still run. Try again, or elsewhere,
-    /// if running it twice does no harm.
+    /// Nothing came back. The handler may have run, completely, partly or not at all, and may still
+    /// run. Try again, or elsewhere, if running it twice does no harm.
     #[error("no reply: the request may have been carried out or not")]
     NoReply,
     /// The server has no service of this name. Nothing ran.
@@ -15,7 +15,7 @@ pub enum CallError {
     UnknownService {
         /// What was asked for.
         service: &'static str,
-        /// What the server has, sorted.
+        /// The services of the server, sorted.
         known: Vec<&'static str>,
     },
     /// The service has no method of this name. Nothing ran.
@@ -27,10 +27,11 @@ pub enum CallError {
         service: &'static str,
         /// What was asked for.
         method: &'static str,
-        /// What the service has, sorted.
+        /// The methods of the service, sorted.
         known: Vec<&'static str>,
     },
-    /// A value cannot be encoded: the arguments, and nothing was sent; or the reply, after the handler ran.
+    /// A value cannot be encoded: the arguments, and nothing was sent; or the reply, after the
+    /// handler ran.
     #[error("cannot encode the {what}: {source}")]
     Encode {
         /// `"arguments"` or `"reply"`.
@@ -38,7 +39,8 @@ pub enum CallError {
         /// What the codec says.
         source: labgob::Error,
     },
-    /// The bytes are not a value of the type expected: caller and handler differ on the type. With `"arguments"` nothing ran.
+    /// The bytes are not a value of the type expected: caller and handler differ on the type. With
+    /// `"arguments"` nothing ran.
     #[error("cannot decode the {what}, use the same types on both sides: {source}")]
     Decode {
         /// `"arguments"` or `"reply"`.

@@ -1,4 +1,4 @@
-//! What ends and servers are called.
+//! Names of ends and servers.
 
 use std::fmt;
 use std::sync::Arc;

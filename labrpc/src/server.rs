@@ -1,4 +1,4 @@
-//! One life of one server: its services, its node, its count of requests.
+//! One start of one server: its services, its node, its count of requests.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -20,7 +20,8 @@ pub struct Server {
 }
 
 impl Server {
-    /// A server without services. Its handlers run on the node that is current here ([`Node::enter`]), and end when it crashes.
+    /// A server without services. Its handlers run on the node that is current here
+    /// ([`Node::enter`]), and end when it crashes.
     #[expect(clippy::new_without_default, reason = "what it makes depends on where it is called")]
     pub fn new() -> Server {
         Server::on(Node::current())

@@ -68,7 +68,6 @@ pub enum HangKind {
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Hang {
-    /// Which kind.
     pub kind: HangKind,
     /// The observation, as text.
     pub reason: String,

@@ -1,7 +1,8 @@
-//! A fixed-width set of slot numbers: which of the open operations a configuration still cares about.
+//! A fixed-width set of slot numbers: which of the open operations a configuration still cares
+//! about.
 //!
-//! The width counts *open* operations, not the length of the history. The search starts with one word
-//! and moves to a wider type only when more than 64 operations overlap.
+//! The width counts *open* operations, not the length of the history. The search starts with one
+//! word and moves to a wider type only when more than 64 operations overlap.
 
 /// A set of numbers below `64 * N`.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

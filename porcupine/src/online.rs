@@ -1,9 +1,9 @@
 //! Checking while the test runs: calls and returns come in one by one.
 //!
 //! The search is that of the module `search` in its plainest form: nothing is ordered before some
-//! operation must return; then all sequences of open operations that end with that one are tried, and
-//! the configurations they lead to are kept side by side. What is behind is forgotten, so memory depends
-//! on how many operations are open at once and not on how many there were.
+//! operation must return; then all sequences of open operations that end with that one are tried,
+//! and the configurations they lead to are kept side by side. What is behind is forgotten, so
+//! memory depends on how many operations are open at once and not on how many there were.
 //!
 //! ```text
 //!   call ──► waiting ──► open ──► gone         waiting: its outcome, or that of an earlier call,
@@ -11,9 +11,9 @@
 //! ```
 //!
 //! What a call does may depend on its answer, which comes with its return. So events wait until the
-//! outcomes of all calls before them are known. A call that takes too long is then taken for one that
-//! never returns ([`Online::with_window`]); that can only make the check miss something, never see a
-//! violation where there is none.
+//! outcomes of all calls before them are known. A call that takes too long is then taken for one
+//! that never returns ([`Online::with_window`]); that can only make the check miss something, never
+//! see a violation where there is none.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
@@ -60,7 +60,6 @@ pub struct Violation {
     pub partition: String,
     /// The id of the call whose return nothing allows.
     pub id: u64,
-    /// Who called.
     pub client: i64,
     /// The operation in words.
     pub operation: String,
@@ -164,8 +163,8 @@ impl<M: Model> Online<M> {
         self
     }
 
-    /// Lets at most so many events of a partition wait for an outcome. When there are more, the call
-    /// that they wait for counts as one that never returns. The default is 10,000.
+    /// Lets at most so many events of a partition wait for an outcome. When there are more, the
+    /// call that they wait for counts as one that never returns. The default is 10,000.
     #[must_use]
     pub fn with_window(mut self, events: usize) -> Self {
         self.window = events.max(2);
@@ -222,8 +221,8 @@ impl<M: Model> Online<M> {
         self.outcome(client, id, Outcome::DidNotHappen)
     }
 
-    /// Nobody will ever know whether a call happened. Its client is free, but what it calls from now
-    /// on counts as another client's.
+    /// Nobody will ever know whether a call happened. Its client is free, but what it calls from
+    /// now on counts as another client's.
     ///
     /// # Errors
     ///
@@ -244,8 +243,8 @@ impl<M: Model> Online<M> {
         }
     }
 
-    /// [`Verdict::Illegal`] as soon as a violation is certain, [`Verdict::Unknown`] when a partition
-    /// was given up, else [`Verdict::Ok`]: no violation so far.
+    /// [`Verdict::Illegal`] as soon as a violation is certain, [`Verdict::Unknown`] when a
+    /// partition was given up, else [`Verdict::Ok`]: no violation so far.
     pub fn verdict(&self) -> Verdict {
         if self.illegal.is_some() {
             Verdict::Illegal

@@ -13,8 +13,8 @@ type Mutex<T> = std::sync::Mutex<T>;
 
 /// Records the operations of many clients.
 ///
-/// Cloning gives another handle on the same recording. Each client has a [`Client`] of its own, which
-/// makes one call at a time.
+/// Cloning gives another handle on the same recording. Each client has a [`Client`] of its own,
+/// which makes one call at a time.
 ///
 /// ```
 /// use porcupine::models::register::{Input, Output, Register};
@@ -69,19 +69,9 @@ pub enum Heard<'a, I, O> {
     /// A call or a return.
     Event(Event<&'a I, &'a O>),
     /// The outcome of a call will not be known.
-    Unknown {
-        /// Whose.
-        client: i64,
-        /// Which.
-        id: u64,
-    },
+    Unknown { client: i64, id: u64 },
     /// A call did not happen.
-    DidNotHappen {
-        /// Whose.
-        client: i64,
-        /// Which.
-        id: u64,
-    },
+    DidNotHappen { client: i64, id: u64 },
 }
 
 impl<I, O> Clone for Recorder<I, O> {
@@ -124,8 +114,8 @@ impl<I, O> Recorder<I, O> {
 
     /// Calls `listener` at each call and return, for [`Online`](crate::Online) checking. A call is
     /// told before it is made and a return after it was received, so each operation lies within its
-    /// events. The listener runs under the lock of the recorder: it should be fast and must not call
-    /// the recorder.
+    /// events. The listener runs under the lock of the recorder: it should be fast and must not
+    /// call the recorder.
     pub fn listen(&self, listener: impl FnMut(Heard<'_, I, O>) + Send + 'static) {
         self.recording().listener = Some(Box::new(listener));
     }
@@ -202,14 +192,14 @@ impl<I, O> fmt::Debug for Client<I, O> {
 }
 
 impl<I, O> Client<I, O> {
-    /// The number in the history. It changes when the outcome of a call stays unknown: that call may
-    /// still take effect, so what follows it is another client's.
+    /// The number in the history. It changes when the outcome of a call stays unknown: that call
+    /// may still take effect, so what follows it is another client's.
     pub fn number(&self) -> i64 {
         self.number
     }
 
-    /// Records that a call is about to be made. Say at its end what came of it; a call that is dropped
-    /// has an unknown outcome.
+    /// Records that a call is about to be made. Say at its end what came of it; a call that is
+    /// dropped has an unknown outcome.
     pub fn call(&mut self, input: I) -> Call<'_, I, O> {
         let number = self.number;
         let shared = &*self.recorder.shared;

@@ -7,12 +7,12 @@
 //! | read your writes (Terry et al. 1994) | no: one for each read | the client's writes before it |
 //! | monotonic reads (Terry et al. 1994) | no: one for each client | the client's reads |
 //!
-//! What is linearizable is all of these. A history that is not may still be: a cache that lags behind is
-//! often sequentially consistent.
+//! What is linearizable is all of these. A history that is not may still be: a cache that lags
+//! behind is often sequentially consistent.
 //!
-//! Sequential consistency is not local: two objects may each have an order, and not both together. So a
-//! history is checked as a whole, after each partition alone, which is cheaper and often enough to refute
-//! it.
+//! Sequential consistency is not local: two objects may each have an order, and not both together.
+//! So a history is checked as a whole, after each partition alone, which is cheaper and often
+//! enough to refute it.
 
 use std::collections::BTreeMap;
 
@@ -27,8 +27,8 @@ use crate::model::{Model, Outlook, Step};
 /// Real time does not matter, except for the order of one client's operations. A call that never
 /// returned may come after all that its client did, or not at all.
 ///
-/// The budget is for the whole check: steps count the orders' prefixes that are looked at. Its memory
-/// is not looked at; a step takes some hundred bytes.
+/// The budget is for the whole check: steps count the orders' prefixes that are looked at. Its
+/// memory is not looked at; a step takes some hundred bytes.
 ///
 /// ```
 /// use porcupine::models::register::{Input, Output, Register};
@@ -137,9 +137,9 @@ struct Orders<'a, M: Model> {
 }
 
 impl<M: Model> Orders<'_, M> {
-    /// Depth first, with the places that were left already kept in mind. Of the clients' next operations
-    /// the one that returned first is tried first: if the history is linearizable or nearly so, that
-    /// leads straight to the end.
+    /// Depth first, with the places that were left already kept in mind. Of the clients' next
+    /// operations the one that returned first is tried first: if the history is linearizable or
+    /// nearly so, that leads straight to the end.
     fn search(&self, budget: &Budget<'_>) -> Verdict {
         let parts = self.part_of.iter().max().map_or(0, |last| *last as usize + 1);
         let mut states = vec![self.model.init()];
@@ -151,7 +151,8 @@ impl<M: Model> Orders<'_, M> {
         let mut stack = vec![start];
         let mut steps = 0u64;
         while let Some(mut place) = stack.pop() {
-            // Read-only operations at once: they can be moved to the earliest place where they are legal.
+            // Read-only operations at once: they can be moved to the earliest place where they are
+            // legal.
             let mut again = true;
             while again {
                 again = false;
@@ -228,8 +229,9 @@ impl<M: Model> Orders<'_, M> {
     }
 }
 
-/// Whether each client sees its own writes: every read is explained by all that its client changed in
-/// the partition before, in that order, together with any of what the others changed, in any order.
+/// Whether each client sees its own writes: every read is explained by all that its client changed
+/// in the partition before, in that order, together with any of what the others changed, in any
+/// order.
 ///
 /// A read is an operation that is [read-only](Model::read_only); all others are writes. Says
 /// [`Verdict::Ok`] of a model that has no read-only operations. The budget is for each read.
@@ -267,11 +269,11 @@ where
     Ok(worst)
 }
 
-/// Whether each client's reads go forward: all reads of the client in a partition are explained by one
-/// growing sequence of changes, in the order in which it made the reads.
+/// Whether each client's reads go forward: all reads of the client in a partition are explained by
+/// one growing sequence of changes, in the order in which it made the reads.
 ///
-/// What is a read, and the budget, are as for [`check_read_your_writes`]; the budget is for each client
-/// and partition.
+/// What is a read, and the budget, are as for [`check_read_your_writes`]; the budget is for each
+/// client and partition.
 ///
 /// # Errors
 ///
@@ -346,9 +348,9 @@ where
         each
     }
 
-    /// Whether these operations of one client happened in this order, each as it was answered, with any
-    /// of the other changes to the partition in between. That is a question of linearizability: the
-    /// operations follow each other, and the other changes are calls that never returned.
+    /// Whether these operations of one client happened in this order, each as it was answered, with
+    /// any of the other changes to the partition in between. That is a question of linearizability:
+    /// the operations follow each other, and the other changes are calls that never returned.
     fn explained(&self, needed: &[usize], options: &Options<'_>) -> Result<Verdict, HistoryError> {
         let Some(first) = needed.first() else { return Ok(Verdict::Ok) };
         let part = self.part_of[*first];

@@ -36,7 +36,8 @@ impl Timeline {
         self.linked.get(operation as usize).is_some_and(|linked| *linked)
     }
 
-    /// The operation that must come before `operation` although they overlap in [`Timeline::events`].
+    /// The operation that must come before `operation` although they overlap in
+    /// [`Timeline::events`].
     #[inline]
     pub(crate) fn before(&self, operation: usize) -> Option<u32> {
         self.after.get(operation).copied().filter(|before| *before != NONE)
@@ -240,11 +241,11 @@ impl Part<'_> {
         open.filter(|(end, _)| *end == time).map(|(_, number)| number).filter(its).max()
     }
 
-    /// Puts events of one instant in an order that says what [`split`] promises, where there is one;
-    /// [`Timeline::after`] for the other instants.
+    /// Puts events of one instant in an order that says what [`split`] promises, where there is
+    /// one; [`Timeline::after`] for the other instants.
     ///
-    /// With one touching client: the calls of the others, the returns and calls of this one in their
-    /// order, the returns of the others.
+    /// With one touching client: the calls of the others, the returns and calls of this one in
+    /// their order, the returns of the others.
     fn untangle<I, O>(&mut self, history: &[Operation<I, O>]) -> Vec<u32> {
         let mut after = Vec::new();
         let touching = std::mem::take(&mut self.touching);
@@ -272,7 +273,8 @@ impl Part<'_> {
             }
             at += self.events[at..].partition_point(|event| time(*event) < instant);
             let end = at + self.events[at..].partition_point(|event| time(*event) == instant);
-            // Numbers are in the order of calls, so they are in the order of the client's operations.
+            // Numbers are in the order of calls, so they are in the order of the client's
+            // operations.
             self.events[at..end].sort_by_key(|event| {
                 let number = event.operation() as u32;
                 match (of(number).client == client, event.is_return()) {
@@ -297,7 +299,8 @@ impl Part<'_> {
     }
 }
 
-/// The last operation of each client. Clients are mostly small numbers; the others go through a map.
+/// The last operation of each client. Clients are mostly small numbers; the others go through a
+/// map.
 #[derive(Default)]
 struct LastEntry {
     small: Vec<u32>,

@@ -1,4 +1,4 @@
-//! What Raft hands to the service above it.
+//! Messages from Raft to the service above it.
 
 use std::sync::Arc;
 
@@ -12,12 +12,11 @@ pub enum ApplyMsg {
     Command {
         /// Its place in the log.
         index: Index,
-        /// Its term.
         term: Term,
-        /// What to do.
         command: Command,
     },
-    /// The state to go on from, received from the leader because this server lagged behind.
+    /// A snapshot from the leader, sent because this server lagged behind. The service continues
+    /// from it.
     Snapshot {
         /// The last index it includes.
         index: Index,
@@ -29,7 +28,7 @@ pub enum ApplyMsg {
 }
 
 impl ApplyMsg {
-    /// The index the service stands at after this message.
+    /// The last index that the service's state includes after this message.
     pub fn index(&self) -> Index {
         match self {
             ApplyMsg::Command { index, .. } | ApplyMsg::Snapshot { index, .. } => *index,

@@ -3,9 +3,8 @@
 //! Steps are emitted through the [observer hook](crate::observer). Messages are emitted by the task
 //! that makes the call: readers of a trace join them with the call by that task.
 //!
-//! Nothing here is computed unless somebody listens. The caller of
-//! [`Raft::propose`](crate::Raft::propose) may be a task of another node, so every event says which
-//! node it is about.
+//! Nothing is computed without a listener. The caller of [`Raft::propose`](crate::Raft::propose)
+//! may be a task of another node, so every event says which node it is about.
 
 use labrt::events::raft::{Change, Message, Outcome, Position, Role, State, VoteKind, What};
 use labrt::events::{self, Parts, Raft};

@@ -1,11 +1,12 @@
-//! The one place from which a run can look at the steps of its Raft servers.
+//! The hook through which a run observes the steps of its Raft servers.
 //!
 //! An observer sees each step before anything of it leaves the server. A step on a disk that takes
-//! time is seen twice: when it is taken, and when its save is durable. The observer is called under the server's lock, so it must neither wait nor call the server.
+//! time is seen twice: when it is taken, and when its save is durable. The observer is called under
+//! the server's lock, so it must neither wait nor call the server.
 //!
-//! Observers belong to a simulated run: [`register`] adds one, and every server of the run that starts
-//! later shows it its steps. On threads there are none. On both back ends, steps are emitted as
-//! [events](labrt::events) if somebody listens.
+//! Observers belong to a simulated run: [`register`] adds one, and it sees the steps of every
+//! server that starts later in the run. There are no observers on threads. On both back ends, steps
+//! are emitted as [events](labrt::events) if somebody listens.
 
 use std::fmt;
 use std::sync::Arc;
@@ -18,7 +19,7 @@ use crate::events;
 use crate::messages::{Request, VoteKind};
 use crate::types::{Index, ServerId, Term};
 
-/// Looks at the steps of servers.
+/// Observes the steps of servers.
 pub trait Observer: Send + Sync {
     /// A server starts, or has taken a step.
     fn step(&self, step: &Step<'_>);
@@ -43,11 +44,11 @@ pub struct Released<'a> {
     pub persister: &'a Persister,
 }
 
-/// One step of one server, saved and not yet shown to anybody.
+/// One step of one server: saved, not sent yet.
 #[derive(Debug)]
 #[non_exhaustive]
 pub struct Step<'a> {
-    /// Tells the servers of a run apart, and the lives of each: counts the calls of
+    /// Identifies one start of one server: the number of the call of
     /// [`Raft::start`](crate::Raft::start).
     pub life: u64,
     /// The node that the server runs on.
@@ -67,14 +68,14 @@ pub struct Step<'a> {
     pub persister: &'a Persister,
 }
 
-/// What a step keeps of the request that it answers.
+/// The relevant fields of the request that a step answers.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Received {
     /// The sender.
     pub from: ServerId,
     /// The sender's term.
     pub term: Term,
-    /// Of AppendEntries: the last index that it speaks of; 0 of other requests.
+    /// For AppendEntries: the last index that the request covers; 0 for other requests.
     pub last: Index,
     /// A pre-vote: its answer gives no vote.
     pub pre_vote: bool,
@@ -104,21 +105,21 @@ struct State {
     lives: u64,
 }
 
-/// Shows `observer` all steps of the servers that start from now on in this simulation. On threads
-/// nothing happens.
+/// Registers `observer` for all steps of the servers that start from now on in this simulation. No
+/// effect on threads.
 pub fn register(observer: Arc<dyn Observer>) {
     if let Some(registered) = labrt::sim::local::<Registered>() {
         registered.state.lock().observers.push(observer);
     }
 }
 
-/// Those who look at one server.
+/// The observers of one server.
 pub(crate) struct Observers {
     life: u64,
     observers: Vec<Arc<dyn Observer>>,
 }
 
-/// What is noted of a step before it is taken.
+/// The state recorded before a step.
 pub(crate) struct Before {
     view: View,
     request: Option<Received>,
@@ -135,7 +136,7 @@ impl Observers {
         Observers { life: state.lives, observers: state.observers.clone() }
     }
 
-    /// To be called before a step. `None` if nobody looks.
+    /// Called before a step. `None` if there is no observer.
     pub(crate) fn before(&self, node: &Node, event: &Event) -> Option<Before> {
         (!self.observers.is_empty() || events::listening())
             .then(|| Before { view: node.view(), request: Received::of(event) })

@@ -22,9 +22,9 @@
 //!
 //! # Use
 //!
-//! Each run has one [`Checker`]. Whoever makes a cluster adds its groups ([`Checker::add_group`]) and
-//! assigns each new server life to the node it runs on ([`Checker::assign`]); the crate `tester` does
-//! both. A server then asks for its handle, at its start, and shows its state:
+//! Each run has one [`Checker`]. Whoever makes a cluster adds its groups ([`Checker::add_group`])
+//! and assigns each new server life to the node it runs on ([`Checker::assign`]); the crate
+//! `tester` does both. A server then asks for its handle, at its start, and shows its state:
 //!
 //! ```text
 //!   let check = raftcheck::here();             // on the server's node; does nothing outside a simulation

@@ -71,7 +71,6 @@ pub enum Log {
 /// What the disk holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Saved {
-    /// The term.
     pub term: u64,
     /// The vote in that term.
     pub voted_for: Option<usize>,
@@ -102,7 +101,6 @@ pub enum Message {
         term: u64,
         /// Index of the entry before the first one sent.
         prev_index: u64,
-        /// Its term.
         prev_term: u64,
         /// Term and [`hash`](crate::hash) of each entry.
         entries: Vec<(u64, u64)>,
@@ -111,7 +109,6 @@ pub enum Message {
     Matched {
         /// The leader's term.
         term: u64,
-        /// The index.
         index: u64,
     },
 }

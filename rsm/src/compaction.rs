@@ -4,9 +4,11 @@
 #[derive(Debug)]
 pub(crate) struct Compaction {
     limit: Option<usize>,
-    /// Bytes of the commands executed since the last snapshot: about what the next one lets Raft forget.
+    /// Bytes of the commands executed since the last snapshot: about what the next one lets Raft
+    /// forget.
     reclaimable: usize,
-    /// Bytes of state that the machine has dropped since the last snapshot: the one on the disk still has them.
+    /// Bytes of state that the machine has dropped since the last snapshot: the one on the disk
+    /// still has them.
     freed: usize,
 }
 
@@ -23,9 +25,10 @@ impl Compaction {
 
     /// Whether a snapshot is due when the saved Raft state has this many bytes.
     ///
-    /// It is at nine tenths of the limit, unless the log is full of entries that are not committed yet: then a snapshot would win
-    /// nothing, and taking one after every command would cost the whole state each time. Dropped state is worth one by itself: the
-    /// disk may hold about as much too much for it as for the log.
+    /// It is at nine tenths of the limit, unless the log is full of entries that are not committed
+    /// yet: then a snapshot would win nothing, and taking one after every command would cost the
+    /// whole state each time. Dropped state is worth one by itself: the disk may hold about as much
+    /// too much for it as for the log.
     pub(crate) fn is_due(&self, raft_state: impl FnOnce() -> usize) -> bool {
         let Some(limit) = self.limit else { return false };
         let is_worth_it = |bytes: usize| bytes > 0 && bytes >= limit / 4;

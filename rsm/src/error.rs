@@ -18,12 +18,12 @@ pub enum Error {
 #[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum SubmitError {
-    /// This server does not lead, or has stopped leading: ask another one. If the request had been accepted, it may still take
-    /// effect.
+    /// This server does not lead, or has stopped leading: ask another one. If the request had been
+    /// accepted, it may still take effect.
     #[error("this server is not the leader: ask another one")]
     WrongLeader,
-    /// The patience of [`Rsm::submit_within`](crate::Rsm::submit_within) ran out: the request may still take effect. This server
-    /// may lead without reaching a majority, so ask another one.
+    /// The patience of [`Rsm::submit_within`](crate::Rsm::submit_within) ran out: the request may
+    /// still take effect. This server may lead without reaching a majority, so ask another one.
     #[error("the request was not executed in time: ask another server")]
     TimedOut,
     /// This server leads, but a majority does not keep up with what was submitted to it. Nothing

@@ -15,8 +15,8 @@ pub(crate) struct Operation<R> {
     pub(crate) request: R,
 }
 
-/// Where one life of one server gets its ids from: a random start, then counting. Two lives would have to draw starts within each
-/// other's count, out of 2^64, to meet.
+/// Where one life of one server gets its ids from: a random start, then counting. Two lives would
+/// have to draw starts within each other's count, out of 2^64, to meet.
 pub(crate) struct IdSource(AtomicU64);
 
 impl IdSource {

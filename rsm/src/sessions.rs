@@ -14,9 +14,9 @@
 //!     │ ───────────────────────────▶ │                                          the same reply
 //!     │ ◀─────────────────── reply   │
 //! ```
-//! A request is new if its number is *greater* than the last one. Comparing for equality alone would
-//! execute an older request a second time, when a copy of it arrives late. One number for each
-//! client is enough, because a client sends one request at a time.
+//! A request is new if its number is *greater* than the last one. Comparing for equality alone
+//! would execute an older request a second time, when a copy of it arrives late. One number for
+//! each client is enough, because a client sends one request at a time.
 //!
 //! # When a session ends
 //!
@@ -36,13 +36,14 @@
 //! Once a session has ended, a late copy of one of its requests must not be taken for the first
 //! request of a new client. Each request carries the time at which its client opened its session. A
 //! session that was active can only have been opened before its last request, so a session that has
-//! ended was opened before `known_since`. An unknown session that was opened before that is rejected.
+//! ended was opened before `known_since`. An unknown session that was opened before that is
+//! rejected.
 //!
-//! A client that is rejected cannot know whether another copy of its request was executed before the
-//! session ended: the network may have doubled the message and lost the other reply. So a client
-//! must not send in a session that may have ended. [`Client`] asks for the time when it opens its
-//! session, and again after a pause; then a request is rejected only if a whole window of others
-//! overtakes it, and the caller is told that its fate is unknown.
+//! A client that is rejected cannot know whether another copy of its request was executed before
+//! the session ended: the network may have doubled the message and lost the other reply. So a
+//! client must not send in a session that may have ended. [`Client`] asks for the time when it
+//! opens its session, and again after a pause; then a request is rejected only if a whole window of
+//! others overtakes it, and the caller is told that its fate is unknown.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -106,7 +107,8 @@ pub enum Admission<R = ()> {
     },
 }
 
-/// The sessions of a service, each with the reply to its last request: part of the replicated state.
+/// The sessions of a service, each with the reply to its last request: part of the replicated
+/// state.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 #[serde(try_from = "Saved<R>")]
 #[serde(bound(deserialize = "R: Deserialize<'de>"))]
@@ -328,7 +330,8 @@ mod tests {
         assert_eq!(sessions.len(), 2);
     }
 
-    /// A session ends one to two windows after its last write; then its writes, new or late, are refused.
+    /// A session ends one to two windows after its last write; then its writes, new or late, are
+    /// refused.
     #[test]
     fn a_silent_session_ends_and_is_refused() {
         const WINDOW: u64 = 10;
@@ -363,7 +366,8 @@ mod tests {
         assert_eq!(sessions.admit(write(9, now, 1)), Admission::Duplicate(None));
     }
 
-    /// Whatever copies come late: no write is executed twice. All orders of a small world, at random.
+    /// Whatever copies come late: no write is executed twice. All orders of a small world, at
+    /// random.
     #[test]
     fn no_copy_is_executed_twice_however_late() {
         let mut state = 1_u64;

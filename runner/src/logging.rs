@@ -1,9 +1,9 @@
 //! Log lines on stderr, and the macros of the crate `log` as events.
 //!
 //! Log lines are rendered from [events](labrt::events). Two listeners print or keep them:
-//! `LAB_LOG=filter` has them printed as they come, for the whole process; a run that is recorded has
-//! a [`Writer`](view::trace::Writer) of its own. Lines logged with the macros of the crate `log`
-//! become events too, so that both listeners get them.
+//! `LAB_LOG=filter` has them printed as they come, for the whole process; a run that is recorded
+//! has a [`Writer`](view::trace::Writer) of its own. Lines logged with the macros of the crate
+//! `log` become events too, so that both listeners get them.
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicUsize, Ordering};

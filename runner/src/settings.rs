@@ -108,9 +108,7 @@ pub enum SettingsError {
         "{variable} must be a whole number from {least} to 18446744073709551615, not {value:?}"
     )]
     NotANumber {
-        /// The variable.
         variable: &'static str,
-        /// Its value.
         value: String,
         /// The smallest number it may be.
         least: u64,
@@ -118,11 +116,9 @@ pub enum SettingsError {
     /// Not one of the words that the variable may have.
     #[error("{variable} must be {allowed}, not {value:?}")]
     NotAllowed {
-        /// The variable.
         variable: &'static str,
         /// What it may be.
         allowed: &'static str,
-        /// Its value.
         value: String,
     },
     /// Two variables that exclude each other.
@@ -139,9 +135,7 @@ pub enum SettingsError {
     /// A file or folder that cannot be written.
     #[error("{variable}={path}: cannot be written: {error}")]
     Unwritable {
-        /// The variable.
         variable: &'static str,
-        /// Its value.
         path: String,
         /// What the system says.
         error: String,

@@ -1,4 +1,5 @@
-//! What an application uses: finds the group of a key's shard, and asks again wherever the shard has gone.
+//! What an application uses: finds the group of a key's shard, and asks again wherever the shard
+//! has gone.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -14,7 +15,8 @@ use crate::controller::ShardController;
 use crate::group::{GroupClerk, Unanswered};
 use crate::shard::{ConfigNum, Gid, ShardId};
 
-/// How long a group is asked before the clerk looks whether the shard has another one: a group may be gone for good.
+/// How long a group is asked before the clerk looks whether the shard has another one: a group may
+/// be gone for good.
 const PATIENCE: Duration = Duration::from_millis(100);
 /// Pause when the configuration says what it said before: the shard is on its way.
 const PAUSE: Duration = Duration::from_millis(10);
@@ -37,7 +39,8 @@ struct View {
 }
 
 impl ShardClerk {
-    /// A clerk that looks configurations up on the server named `store` and reaches all servers through `connect`.
+    /// A clerk that looks configurations up on the server named `store` and reaches all servers
+    /// through `connect`.
     #[track_caller]
     pub fn new(connect: Connect, store: &str) -> ShardClerk {
         let controller = ShardController::new(Arc::clone(&connect), store);
@@ -126,7 +129,8 @@ impl kvapi::Clerk for ShardClerk {
     ) -> Result<(), Error> {
         check_sizes(key, value)?;
         let args = PutArgs { key: key.to_owned(), value: value.to_owned(), version };
-        // Outlives the clerks of single groups: what one group has executed moves to the next with the shard.
+        // Outlives the clerks of single groups: what one group has executed moves to the next with
+        // the shard.
         let mut first_try = true;
         let outcome = self
             .ask(deadline, key, |group| group.put_until(PATIENCE, deadline, &args, &mut first_try));

@@ -63,12 +63,7 @@ pub enum ConfigError {
     EmptyName(Gid),
     /// One server three times is not three servers: its loss would lose the group.
     #[error("group {gid} names server {name:?} twice: name each server once")]
-    RepeatedServer {
-        /// The group.
-        gid: Gid,
-        /// The server.
-        name: String,
-    },
+    RepeatedServer { gid: Gid, name: String },
     /// The group is there already.
     #[error("group {0} has joined already")]
     Present(Gid),
@@ -78,7 +73,6 @@ pub enum ConfigError {
     /// A server can serve in one group only.
     #[error("server {name:?} belongs to group {gid} already: choose another name")]
     NameTaken {
-        /// The server.
         name: String,
         /// The group it is in.
         gid: Gid,
@@ -174,7 +168,8 @@ impl ShardConfig {
         self.shards.contains(&gid)
     }
 
-    /// Adds groups and counts one change. Shards stay where they are; see [`join_balance`](ShardConfig::join_balance).
+    /// Adds groups and counts one change. Shards stay where they are; see
+    /// [`join_balance`](ShardConfig::join_balance).
     ///
     /// # Errors
     /// [`ConfigError`]; nothing has changed then.
@@ -195,8 +190,8 @@ impl ShardConfig {
         Ok(())
     }
 
-    /// Checks a configuration that was not made by [`join`](ShardConfig::join), such as one that was
-    /// read from a text.
+    /// Checks a configuration that was not made by [`join`](ShardConfig::join), such as one that
+    /// was read from a text.
     ///
     /// # Errors
     /// [`ConfigError`]: what is wrong with one of the groups.
@@ -209,7 +204,8 @@ impl ShardConfig {
         Ok(())
     }
 
-    /// Removes groups and counts one change. Shards stay where they are; see [`leave_balance`](ShardConfig::leave_balance).
+    /// Removes groups and counts one change. Shards stay where they are; see
+    /// [`leave_balance`](ShardConfig::leave_balance).
     ///
     /// # Errors
     /// [`ConfigError`]; nothing has changed then.
@@ -246,7 +242,8 @@ impl ShardConfig {
         Ok(())
     }
 
-    /// Shares the shards out among the groups: no group has two more than another, few shards move, ties go to the lowest number.
+    /// Shares the shards out among the groups: no group has two more than another, few shards move,
+    /// ties go to the lowest number.
     pub fn rebalance(&mut self) {
         rebalance(&mut self.shards, self.groups.keys().copied());
     }

@@ -13,7 +13,8 @@
 //! ```
 //!
 //! # The life of a moving shard
-//! Configuration *n* gives a shard of group 1 to group 2. At every moment at most one group serves it:
+//! Configuration *n* gives a shard of group 1 to group 2. At every moment at most one group serves
+//! it:
 //! ```text
 //!              record in kvsrv            group 1                group 2
 //!              current n-1                serves (num < n)       absent
@@ -27,17 +28,20 @@
 //!   5. Delete  n                          absent                 serves
 //!   6. Put     current n                  absent                 serves
 //! ```
-//! Freeze, Copy and Install are done for each shard that moves, Delete likewise. A controller that dies
-//! anywhere leaves a record from which the next one goes on ([`ShardController::init_controller`]): each
-//! step may be taken twice, or by two at once. One that was cut off and comes back late finds its Puts
-//! refused for their version and its shard requests for their number (the table in
-//! `group/shard_state.rs`). No lease and no clock is needed.
+//! Freeze, Copy and Install are done for each shard that moves, Delete likewise. A controller that
+//! dies anywhere leaves a record from which the next one goes on
+//! ([`ShardController::init_controller`]): each step may be taken twice, or by two at once. One
+//! that was cut off and comes back late finds its Puts refused for their version and its shard
+//! requests for their number (the table in `group/shard_state.rs`). No lease and no clock is
+//! needed.
 //!
-//! Until step 3 a change can be withdrawn ([`ShardController::withdraw`]). A group that was frozen for it
-//! serves again under a number after *n*, so that late requests of the withdrawn change are refused.
+//! Until step 3 a change can be withdrawn ([`ShardController::withdraw`]). A group that was frozen
+//! for it serves again under a number after *n*, so that late requests of the withdrawn change are
+//! refused.
 //!
-//! A group serves what was installed, and nothing else: the first group, too, is given its shards when
-//! the first configuration is stored. So a group that lost its disks serves nothing, and may join again.
+//! A group serves what was installed, and nothing else: the first group, too, is given its shards
+//! when the first configuration is stored. So a group that lost its disks serves nothing, and may
+//! join again.
 //!
 //! Shards that stay where they are are not touched, so their groups serve them all the while.
 //!
@@ -50,8 +54,8 @@
 //! | `clerk` | what an application uses |
 //!
 //! # Left out on purpose
-//! A replicated store for the configuration: the course keeps it on one server, and so do we. Everything that asks for it goes
-//! through [`kvapi::Clerk`]'s two calls.
+//! A replicated store for the configuration: the course keeps it on one server, and so do we.
+//! Everything that asks for it goes through [`kvapi::Clerk`]'s two calls.
 #![forbid(unsafe_code)]
 
 mod clerk;

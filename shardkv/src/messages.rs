@@ -43,7 +43,6 @@ impl Chunk {
 /// Asks to stop serving a shard, so that its data can be copied.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct FreezeArgs {
-    /// The shard.
     pub shard: ShardId,
     /// The configuration that takes it away.
     pub num: ConfigNum,
@@ -52,7 +51,6 @@ pub struct FreezeArgs {
 /// Asks to serve a shard again: the configuration that took it away is withdrawn.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct ThawArgs {
-    /// The shard.
     pub shard: ShardId,
     /// A configuration after the one that is withdrawn.
     pub num: ConfigNum,
@@ -61,7 +59,6 @@ pub struct ThawArgs {
 /// Asks for a part of a frozen shard. Any server that has it frozen may answer.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct CopyArgs {
-    /// The shard.
     pub shard: ShardId,
     /// The configuration that froze it.
     pub num: ConfigNum,
@@ -81,7 +78,6 @@ pub struct CopyReply {
 /// Asks to take a part of a shard, and to serve it from the last part on.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct InstallArgs {
-    /// The shard.
     pub shard: ShardId,
     /// A part of what the group before has.
     pub chunk: Chunk,
@@ -92,7 +88,6 @@ pub struct InstallArgs {
 /// Asks to forget the data of a frozen shard.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct DeleteArgs {
-    /// The shard.
     pub shard: ShardId,
     /// The configuration that took it away. It must be complete.
     pub num: ConfigNum,

@@ -4,12 +4,14 @@ use std::collections::BTreeMap;
 
 use crate::shard::{Gid, SHARDS};
 
-/// Shares the shards out among `groups` so that no group has two more than another, moving as few as possible.
+/// Shares the shards out among `groups` so that no group has two more than another, moving as few
+/// as possible.
 ///
 /// 1. Shards whose group is gone go, in order, to the group with the fewest at that moment.
 /// 2. While the fullest group has two more than the emptiest, its lowest shard moves there.
 ///
-/// Of groups with equally many, the lowest number counts as fullest and as emptiest. Without groups nobody gets anything.
+/// Of groups with equally many, the lowest number counts as fullest and as emptiest. Without groups
+/// nobody gets anything.
 pub(crate) fn rebalance(shards: &mut [Gid; SHARDS], groups: impl Iterator<Item = Gid>) {
     let mut loads: BTreeMap<Gid, usize> = groups.map(|gid| (gid, 0)).collect();
     if loads.is_empty() {

@@ -13,7 +13,8 @@ use crate::server::ServerName;
 
 /// The ends of one clerk, and the servers it may reach. Clones are handles to the same client.
 ///
-/// Clients do not take part in [partitions](crate::Group::partition): a server that is cut off from its peers still answers them.
+/// Clients do not take part in [partitions](crate::Group::partition): a server that is cut off from
+/// its peers still answers them.
 #[derive(Clone)]
 pub struct Client {
     inner: Arc<Inner>,
@@ -87,7 +88,8 @@ impl Client {
         self.end(server)?.call::<M>(args)
     }
 
-    /// An end to the server with this name, for clerks that are given ends: the same as [`call`](Client::call) by that name.
+    /// An end to the server with this name, for clerks that are given ends: the same as
+    /// [`call`](Client::call) by that name.
     pub fn end_to(&self, server: ServerName) -> ClientEnd {
         ClientEnd::new(Arc::new(EndTo { client: self.clone(), server }))
     }
@@ -129,7 +131,8 @@ impl Client {
             must(network.delete_end(name.as_str()));
             return result;
         }
-        // Looked at only now, after the end can be found: whoever changes the list meanwhile finds the end, too.
+        // Looked at only now, after the end can be found: whoever changes the list meanwhile finds
+        // the end, too.
         let (allowed, faults) = {
             let reach = self.inner.reach.lock();
             (reach.allows(server), reach.faults.clone())
@@ -198,7 +201,8 @@ impl Client {
     }
 }
 
-/// What the network refuses here is a mistake of this crate or of the test: either way the test cannot go on.
+/// What the network refuses here is a mistake of this crate or of the test: either way the test
+/// cannot go on.
 #[track_caller]
 pub(crate) fn must<T, E: std::fmt::Display>(result: Result<T, E>) -> T {
     match result {

@@ -24,7 +24,8 @@ use crate::server::{Hosted, ServerName, ServerSetup, Starter};
 /// The group that always exists.
 pub const GROUP_0: u64 = 0;
 
-/// Virtual time after which a task of a killed server counts as a leak. Longer than any call of the course waits.
+/// Virtual time after which a task of a killed server counts as a leak. Longer than any call of the
+/// course waits.
 const LEAK_PATIENCE: Duration = Duration::from_secs(10);
 
 /// What a cluster is to be.
@@ -94,10 +95,12 @@ fn tuning_of_environment() -> raft::Tuning {
     }
 }
 
-/// Groups of servers, their clients and the network between them: the course's `Config`. Clones are handles to the same cluster.
+/// Groups of servers, their clients and the network between them: the course's `Config`. Clones are
+/// handles to the same cluster.
 ///
-/// A lab test makes one, calls [`begin`](Cluster::begin), does its work, calls [`end`](Cluster::end). It is cleaned up when the body of the
-/// test has returned, unless the test does so itself.
+/// A lab test makes one, calls [`begin`](Cluster::begin), does its work, calls
+/// [`end`](Cluster::end). It is cleaned up when the body of the test has returned, unless the test
+/// does so itself.
 #[derive(Clone)]
 pub struct Cluster {
     inner: Arc<Inner>,
@@ -134,7 +137,8 @@ struct Books {
 }
 
 impl Cluster {
-    /// Makes a network and group 0, starts all its servers and connects them; then sets the network's reliability.
+    /// Makes a network and group 0, starts all its servers and connects them; then sets the
+    /// network's reliability.
     #[track_caller]
     pub fn new(
         options: ClusterOptions,
@@ -206,7 +210,7 @@ impl Cluster {
         self.inner.options.servers
     }
 
-    // ---- network ------------------------------------------------------------------------------------------------------
+    // ---- network -------------------------------------------------------------------------------
 
     /// Whether the network is to deliver everything, from now on.
     pub fn set_reliable(&self, reliable: bool) {
@@ -238,9 +242,10 @@ impl Cluster {
         self.inner.network.total_bytes()
     }
 
-    // ---- groups -------------------------------------------------------------------------------------------------------
+    // ---- groups --------------------------------------------------------------------------------
 
-    /// The group with this number. One that does not exist fails the test; see [`find_group`](Cluster::find_group).
+    /// The group with this number. One that does not exist fails the test; see
+    /// [`find_group`](Cluster::find_group).
     #[track_caller]
     pub fn group(&self, gid: u64) -> Group {
         match self.find_group(gid) {
@@ -259,7 +264,8 @@ impl Cluster {
         self.inner.books.lock().groups.get(&gid).cloned()
     }
 
-    /// Makes a further group, starts its servers and connects them. A number that is taken fails the test.
+    /// Makes a further group, starts its servers and connects them. A number that is taken fails
+    /// the test.
     #[track_caller]
     pub fn make_group_start(
         &self,
@@ -293,7 +299,8 @@ impl Cluster {
         group
     }
 
-    /// Shuts a group's servers down and forgets it. A new one may be made with its number; it begins with empty disks.
+    /// Shuts a group's servers down and forgets it. A new one may be made with its number; it
+    /// begins with empty disks.
     #[track_caller]
     pub fn exit_group(&self, gid: u64) {
         let group = self.group(gid);
@@ -307,7 +314,7 @@ impl Cluster {
         drop(removed);
     }
 
-    // ---- clients ------------------------------------------------------------------------------------------------------
+    // ---- clients -------------------------------------------------------------------------------
 
     /// A client that may reach all servers.
     pub fn make_client(&self) -> Client {
@@ -329,7 +336,8 @@ impl Cluster {
         client
     }
 
-    /// Gives the links of all clients, those to come included, these faults in place of those they had.
+    /// Gives the links of all clients, those to come included, these faults in place of those they
+    /// had.
     pub fn set_client_links(&self, faults: LinkFaults) {
         let clients: Vec<Client> = {
             let mut books = self.inner.books.lock();
@@ -341,7 +349,7 @@ impl Cluster {
         }
     }
 
-    /// Removes a client's ends from the network. Twice is once.
+    /// Removes a client's ends from the network. Idempotent.
     pub fn delete_client(&self, client: &Client) {
         let removed = self.inner.books.lock().clients.remove(&client.number());
         if let Some(client) = removed {
@@ -349,7 +357,7 @@ impl Cluster {
         }
     }
 
-    // ---- statistics ---------------------------------------------------------------------------------------------------
+    // ---- statistics ----------------------------------------------------------------------------
 
     /// Prints the title and starts the statistics anew.
     pub fn begin(&self, description: &str) {
@@ -374,7 +382,8 @@ impl Cluster {
         self.inner.run.add_op();
     }
 
-    /// Prints that the part since [`begin`](Cluster::begin) has passed, with its figures; nothing if the test has failed.
+    /// Prints that the part since [`begin`](Cluster::begin) has passed, with its figures; nothing
+    /// if the test has failed.
     #[track_caller]
     pub fn end(&self) {
         self.check_timeout();
@@ -416,10 +425,11 @@ impl Cluster {
         self.inner.run.add_traffic(now.0.saturating_sub(before.0), now.1.saturating_sub(before.1));
     }
 
-    // ---- the end ------------------------------------------------------------------------------------------------------
+    // ---- the end -------------------------------------------------------------------------------
 
-    /// Removes all clients, kills all services, ends the network, checks the time limit. In a simulation, tasks of servers that are
-    /// still there some time after their kill fail the test. Twice is once.
+    /// Removes all clients, kills all services, ends the network, checks the time limit. In a
+    /// simulation, tasks of servers that are still there some time after their kill fail the test.
+    /// Idempotent.
     #[track_caller]
     pub fn cleanup(&self) {
         if self.inner.cleaned.swap(true, Ordering::SeqCst) {
@@ -450,7 +460,8 @@ impl Cluster {
         }
     }
 
-    /// A killed server must end: a task that stays would hold its memory, and on threads its thread, for ever.
+    /// A killed server must end: a task that stays would hold its memory, and on threads its
+    /// thread, for ever.
     #[track_caller]
     fn check_leaks(&self, groups: &[Group]) {
         if !labrt::is_simulated() {

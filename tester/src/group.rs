@@ -1,10 +1,11 @@
 //! Servers with one group number: start, shut down, crash, restart, connect, cut off.
 //!
 //! ```text
-//!     start_server(i)      fresh ends (all cut), a copy of the saved disk ──▶ starter ──▶ services under the old name
-//!     connect_one(i)       both directions between i and every server that is connected
-//!     partition(a, b)      full mesh inside a and inside b, nothing across; all count as connected
-//!     shutdown_server(i)   cut off ▸ no more replies ▸ copy of the disk ▸ kill     (this order, see there)
+//!   start_server(i)      fresh ends (all cut), a copy of the saved disk
+//!                        ──▶ starter ──▶ services under the old name
+//!   connect_one(i)       both directions between i and every server that is connected
+//!   partition(a, b)      full mesh inside a and inside b, nothing across; all count as connected
+//!   shutdown_server(i)   cut off ▸ no more replies ▸ copy of the disk ▸ kill     (in this order)
 //! ```
 
 use std::collections::BTreeMap;
@@ -47,7 +48,8 @@ struct Servers {
     connected: Vec<bool>,
     /// Whether the connections are those of [`Group::partition`], which the flags do not show.
     partitioned: bool,
-    /// How often each server was started, those of an earlier group with this number included: no end's name is used twice.
+    /// How often each server was started, those of an earlier group with this number included: no
+    /// end's name is used twice.
     lives: Vec<u64>,
     /// The nodes of earlier lives, as long as they have tasks.
     past: Vec<Node>,
@@ -164,9 +166,10 @@ impl Group {
         (0..self.n()).collect()
     }
 
-    // ---- life and death -----------------------------------------------------------------------------------------------
+    // ---- life and death ------------------------------------------------------------------------
 
-    /// Starts server `i` on a copy of what it had saved. It is cut off until it is connected (again).
+    /// Starts server `i` on a copy of what it had saved. It is cut off until it is connected
+    /// (again).
     #[track_caller]
     pub fn start_server(&self, i: usize) {
         self.check(i);
@@ -216,10 +219,12 @@ impl Group {
         self.annotate();
     }
 
-    /// Shuts server `i` down politely: cuts it off, takes it out of the network, sets its disk aside, kills its services in order.
+    /// Shuts server `i` down politely: cuts it off, takes it out of the network, sets its disk
+    /// aside, kills its services in order.
     ///
-    /// The order matters. Out of the network first: a server that is being killed must not give another positive reply. The disk next: what
-    /// the dying server still writes does not count. Nothing happens to a server that does not run.
+    /// The order matters. Out of the network first: a server that is being killed must not give
+    /// another positive reply. The disk next: what the dying server still writes does not count.
+    /// Nothing happens to a server that does not run.
     #[track_caller]
     pub fn shutdown_server(&self, i: usize) {
         self.check(i);
@@ -231,7 +236,8 @@ impl Group {
         self.annotate();
     }
 
-    /// Crashes server `i` as a power cut would: its tasks stop where they stand, without being told. Simulation only.
+    /// Crashes server `i` as a power cut would: its tasks stop where they stand, without being
+    /// told. Simulation only.
     ///
     /// # Errors
     /// [`CrashError::NotSimulated`] on threads, where nothing has happened: shut it down instead.
@@ -296,7 +302,7 @@ impl Group {
         alive.map(|node| (node.name().to_owned(), node.live_tasks())).collect()
     }
 
-    // ---- connections --------------------------------------------------------------------------------------------------
+    // ---- connections ---------------------------------------------------------------------------
 
     /// Connects server `i` with every server that counts as connected.
     #[track_caller]
@@ -333,7 +339,8 @@ impl Group {
         self.annotate();
     }
 
-    /// Full mesh inside each side, nothing across. All servers named count as connected afterwards. With one side empty, it heals.
+    /// Full mesh inside each side, nothing across. All servers named count as connected afterwards.
+    /// With one side empty, it heals.
     #[track_caller]
     pub fn partition(&self, one: &[usize], other: &[usize]) {
         one.iter().chain(other).for_each(|&i| self.check(i));
@@ -360,8 +367,8 @@ impl Group {
         }
     }
 
-    /// Gives calls from server `from` to server `to` faults of their own, in all its lives until they are replaced;
-    /// `LinkFaults::default()` heals them.
+    /// Gives calls from server `from` to server `to` faults of their own, in all its lives until
+    /// they are replaced; `LinkFaults::default()` heals them.
     #[track_caller]
     pub fn set_link(&self, from: usize, to: usize, faults: LinkFaults) {
         self.check(from);
@@ -377,7 +384,8 @@ impl Group {
         }
     }
 
-    /// Two sides for [`partition`](Group::partition) with `leader` last in the smaller one: the first ⌊n/2⌋+1 others make up the majority.
+    /// Two sides for [`partition`](Group::partition) with `leader` last in the smaller one: the
+    /// first ⌊n/2⌋+1 others make up the majority.
     #[track_caller]
     pub fn make_partition(&self, leader: usize) -> (Vec<usize>, Vec<usize>) {
         self.check(leader);
@@ -417,7 +425,7 @@ impl Group {
         self.inner.servers.lock().slots[i].node.clone()
     }
 
-    // ---- figures ------------------------------------------------------------------------------------------------------
+    // ---- figures -------------------------------------------------------------------------------
 
     /// The present disk of server `i`.
     pub fn persister(&self, i: usize) -> Persister {

@@ -1,7 +1,7 @@
 //! Shows the steps of our own Raft to the invariant checker.
 //!
-//! The crate `raftcheck` works on plain values. [`raft::observer`] gives the values of a step; what a
-//! foreign Raft shows, it hands to `raftcheck` itself.
+//! The crate `raftcheck` works on plain values. [`raft::observer`] gives the values of a step; what
+//! a foreign Raft shows, it hands to `raftcheck` itself.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -12,7 +12,8 @@ use raft::messages::{AppendOutcome, Reply};
 use raft::observer::{self, Observer, Released, Step};
 use raftcheck::{Changes, Checker, GroupId, Log, Message, Saved, Server};
 
-/// Checks all servers of this run that start from now on. Once is enough; on threads it does nothing.
+/// Checks all servers of this run that start from now on. Once is enough; on threads it does
+/// nothing.
 pub(crate) fn check_run() {
     #[derive(Default)]
     struct Registered(Mutex<bool>);

@@ -36,7 +36,8 @@ pub(crate) fn title_line(lines: Lines, title: &str, reliable: bool) -> String {
     }
 }
 
-/// `  ... Passed --  time  2.3s #peers 3 #RPCs   252 #Ops   63`, and where time is virtual ` (virtual; 0.012s wall)`.
+/// `  ... Passed --  time  2.3s #peers 3 #RPCs   252 #Ops   63`, and where time is virtual
+/// ` (virtual; 0.012s wall)`.
 pub fn passed_line(figures: &Figures) -> String {
     passed_line_of(Lines::Labelled, figures)
 }

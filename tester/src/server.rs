@@ -73,7 +73,8 @@ pub struct ServerSetup {
     pub group: u64,
     /// Index in the group.
     pub me: usize,
-    /// Its disk: what the last life had saved, as a copy, so that a late writer of that life cannot touch it.
+    /// Its disk: what the last life had saved, as a copy, so that a late writer of that life cannot
+    /// touch it.
     pub persister: Persister,
     /// Intervals, rules and limits of its Raft.
     pub tuning: raft::Tuning,
@@ -119,11 +120,12 @@ impl<K: Fn() + Send + Sync> Hosted for Parts<K> {
     }
 }
 
-/// Starts a server; called for every start and restart. It must not block for long, and starts its tasks on the current
-/// [node](Node), which is the new server's.
+/// Starts a server; called for every start and restart. It must not block for long, and starts its
+/// tasks on the current [node](Node), which is the new server's.
 pub type Starter = Arc<dyn Fn(ServerSetup) -> Vec<Box<dyn Hosted>> + Send + Sync>;
 
-/// One life of one server, from start to shutdown: fresh ends, a fresh copy of the disk, a node of its own.
+/// One life of one server, from start to shutdown: fresh ends, a fresh copy of the disk, a node of
+/// its own.
 pub(crate) struct Incarnation {
     pub(crate) node: Node,
     /// Names of its ends, by index of the server they lead to.

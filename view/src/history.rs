@@ -15,7 +15,6 @@ pub struct Op {
     pub client: i64,
     /// `get`, `put` or `append`.
     pub op: String,
-    /// The key.
     pub key: String,
     /// The value to store or to add.
     pub value: Option<String>,

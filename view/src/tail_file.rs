@@ -1,7 +1,8 @@
 //! A file of lines that keeps the last ones, however many are written.
 //!
-//! The end of a run is where it failed, so that is what must survive. Lines go into a file; when it is full it becomes the older half
-//! and a new one is begun. At the end the halves are put together again.
+//! The end of a run is where it failed, so that is what must survive. Lines go into a file; when it
+//! is full it becomes the older half and a new one is begun. At the end the halves are put together
+//! again.
 
 use std::fs::{self, File};
 use std::io::{self, BufWriter, Write as _};

@@ -6,7 +6,8 @@ use criterion::measurement::{Measurement, ValueFormatter, WallTime};
 
 pub(crate) type Criterion = criterion::Criterion<CpuTime>;
 
-/// What the calling thread has used of the processor; the wall clock where the system does not tell.
+/// What the calling thread has used of the processor; the wall clock where the system does not
+/// tell.
 pub(crate) struct CpuTime;
 
 /// Since when: one of the two clocks.
@@ -19,7 +20,8 @@ pub(crate) enum Start {
 #[expect(clippy::disallowed_methods, reason = "a benchmark measures real time")]
 impl CpuTime {
     fn used() -> Option<Duration> {
-        // The kernel brings the figure up to date when a thread offers to give up the processor, else only at clock ticks.
+        // The kernel brings the figure up to date when a thread offers to give up the processor,
+        // else only at clock ticks.
         std::thread::yield_now();
         let stat = std::fs::read_to_string("/proc/thread-self/schedstat").ok()?;
         let nanos: u64 = stat.split_ascii_whitespace().next()?.parse().ok()?;

@@ -1,8 +1,10 @@
-//! Histories of clients at work on a correct store, made from a seed, with or without one violation.
+//! Histories of clients at work on a correct store, made from a seed, with or without one
+//! violation.
 //!
-//! Each operation takes effect at a random instant between call and return. Clients of the versioned
-//! store behave like the course's: put with the version they know, get, put again until it is not
-//! refused, then another key. So with one key, most of them want the same version most of the time.
+//! Each operation takes effect at a random instant between call and return. Clients of the
+//! versioned store behave like the course's: put with the version they know, get, put again until
+//! it is not refused, then another key. So with one key, most of them want the same version most of
+//! the time.
 
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BinaryHeap};
@@ -48,8 +50,8 @@ enum Stage {
     Return,
 }
 
-/// Plays all clients in the order of time. `step` is told what happens to which client; for a call it
-/// says how many times longer than usual the operation lasts.
+/// Plays all clients in the order of time. `step` is told what happens to which client; for a call
+/// it says how many times longer than usual the operation lasts.
 fn play(family: &Family, mut step: impl FnMut(Stage, usize, u64, &mut Xoshiro256PlusPlus) -> f64) {
     let mut dice = Xoshiro256PlusPlus::seed_from_u64(family.seed);
     let mut agenda = BinaryHeap::new();
@@ -174,7 +176,8 @@ pub(crate) fn versioned(
             }
         }
     });
-    // Effects of the last operations may be due after the last return was played; none is left open.
+    // Effects of the last operations may be due after the last return was played; none is left
+    // open.
     assert!(history.iter().all(|operation| operation.returned.is_some()));
     match family.corrupt {
         Some(Corrupt::Stale) => stale(&mut history, middle),

@@ -6,8 +6,9 @@
 //! cargo bench -p benches --bench porcupine -- million
 //! ```
 //!
-//! Times are of the check alone, on one thread; histories are made from fixed seeds before. What is measured is the time on the
-//! processor: a machine that others use too makes it longer by what they throw out of the caches, and no more.
+//! Times are of the check alone, on one thread; histories are made from fixed seeds before. What is
+//! measured is the time on the processor: a machine that others use too makes it longer by what
+//! they throw out of the caches, and no more.
 
 mod cpu_time;
 mod families;

@@ -7,7 +7,6 @@ use rsm::sessions::{RequestId, Stamp};
 /// Asks for a key's value.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct GetArgs {
-    /// The key.
     pub key: String,
 }
 
@@ -32,9 +31,7 @@ pub enum Change {
 pub struct PutAppendArgs {
     /// Which of the client's writes this is: a repetition has the same.
     pub write: RequestId,
-    /// The key.
     pub key: String,
-    /// What to do.
     pub change: Change,
 }
 
@@ -52,7 +49,8 @@ pub struct TimeArgs {}
 /// Answers [`TimeArgs`].
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct TimeReply {
-    /// The time, or `WrongLeader`. It may be past: no more writes than this had been applied anywhere.
+    /// The time, or `WrongLeader`. It may be past: no more writes than this had been applied
+    /// anywhere.
     pub outcome: Result<Stamp, kvapi::Error>,
 }
 
@@ -60,13 +58,15 @@ pub struct TimeReply {
 #[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error, Serialize, Deserialize)]
 #[non_exhaustive]
 pub enum PutAppendError {
-    /// This server does not lead its group, or lost the lead, or did not reach a majority in time: ask another one.
+    /// This server does not lead its group, or lost the lead, or did not reach a majority in time:
+    /// ask another one.
     #[error("ErrWrongLeader")]
     WrongLeader,
     /// The key's value would be longer than [`kvapi::MAX_VALUE_BYTES`]: nothing was done.
     #[error("ErrTooLarge")]
     TooLarge,
-    /// The service knows no such session any more: this copy was not executed, and whether another one was cannot be told.
+    /// The service knows no such session any more: this copy was not executed, and whether another
+    /// one was cannot be told.
     #[error("the session has ended")]
     SessionEnded {
         /// Present time, in writes.

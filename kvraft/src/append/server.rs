@@ -1,4 +1,5 @@
-//! The server: Get and the writes, each a request to the machine; and the time, for sessions that begin.
+//! The server: Get and the writes, each a request to the machine; and the time, for sessions that
+//! begin.
 
 use std::sync::Arc;
 

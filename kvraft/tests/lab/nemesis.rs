@@ -1,4 +1,5 @@
-//! Both services under faults drawn from the seed, then healed: every history is judged, and the cluster must agree and serve again.
+//! Both services under faults drawn from the seed, then healed: every history is judged, and the
+//! cluster must agree and serve again.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -17,15 +18,16 @@ use crate::harness::{MAX_RAFT_STATE, Running, Servers, set_up};
 /// Few, so that clients meet.
 const KEYS: usize = 3;
 
-/// The versioned service with snapshots. Catches: Puts executed twice or lost over a crash or a snapshot, stale Gets, `ErrVersion` for
-/// what may have happened, clerks and waiters that hang.
+/// The versioned service with snapshots. Catches: Puts executed twice or lost over a crash or a
+/// snapshot, stale Gets, `ErrVersion` for what may have happened, clerks and waiters that hang.
 #[test]
 fn nemesis_4c() {
     lab_test!(versioned);
 }
 
-/// The test demanded that all servers agree while no client did anything. After the new leader's election none of them could know that the
-/// last entries were committed (§5.4.2), and had to say so. Found by seed 197; here the two faults that were left.
+/// The test demanded that all servers agree while no client did anything. After the new leader's
+/// election none of them could know that the last entries were committed (§5.4.2), and had to say
+/// so. Found by seed 197; here the two faults that were left.
 #[test]
 fn nemesis_agreement_needs_a_new_entry_4c() {
     lab_test!(
@@ -34,8 +36,8 @@ fn nemesis_agreement_needs_a_new_entry_4c() {
     );
 }
 
-/// The service with Put, Append and Get, with snapshots, and requests that arrive twice. Catches also: sessions forgotten over a crash or
-/// a snapshot, late copies that are executed again.
+/// The service with Put, Append and Get, with snapshots, and requests that arrive twice. Catches
+/// also: sessions forgotten over a crash or a snapshot, late copies that are executed again.
 #[test]
 fn nemesis_kv3b() {
     lab_test!(|| append(Reads::Logged));
@@ -58,10 +60,12 @@ fn leader_of<M: StateMachine>(
     }
 }
 
-/// After the faults: all clients come to an end, `serve` does, and all servers come to hold the same log. One limit for all.
+/// After the faults: all clients come to an end, `serve` does, and all servers come to hold the
+/// same log. One limit for all.
 ///
-/// A leader commits what earlier leaders have left behind only together with an entry of its own term (§5.4.2). So clients must go on
-/// while the servers come to agree: `serve` is called until they do.
+/// A leader commits what earlier leaders have left behind only together with an entry of its own
+/// term (§5.4.2). So clients must go on while the servers come to agree: `serve` is called until
+/// they do.
 fn liveness<M: StateMachine>(
     running: &Running<M>,
     clients: &[labrt::JoinHandle<()>],

@@ -23,7 +23,8 @@ fn busy() {
     });
 }
 
-/// The run is made twice, without a trace and with it: the replay fails if the hashes of the two differ.
+/// The run is made twice, without a trace and with it: the replay fails if the hashes of the two
+/// differ.
 #[test]
 fn a_traced_run_takes_the_same_path() {
     for seed in 1..=3 {

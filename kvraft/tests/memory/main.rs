@@ -1,4 +1,5 @@
-//! What a server keeps of clients that are gone. Alone in its process: it counts all memory that is allocated.
+//! What a server keeps of clients that are gone. Alone in its process: it counts all memory that is
+//! allocated.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -21,8 +22,8 @@ const BAR: usize = 64 << 20;
 /// On threads, a million Puts one after the other take their time.
 const TIME_LIMIT: Duration = Duration::from_secs(600);
 
-/// A million clients make one Put each and are never heard of again. Everything that the server holds for them when they are idle,
-/// sessions, log, snapshot and whatever else, is counted.
+/// A million clients make one Put each and are never heard of again. Everything that the server
+/// holds for them when they are idle, sessions, log, snapshot and whatever else, is counted.
 #[test]
 fn a_million_idle_clients_leave_little_behind() {
     lab_test!(TestOptions::default().time_limit(TIME_LIMIT), || {

@@ -5,7 +5,8 @@ use tester::lab_test;
 
 use crate::harness::set_up;
 
-/// Who does not hold the lock cannot release it, and a second acquire by the holder does not wait for the first.
+/// Who does not hold the lock cannot release it, and a second acquire by the holder does not wait
+/// for the first.
 #[test]
 fn only_the_holder_releases_2() {
     lab_test!(|| {

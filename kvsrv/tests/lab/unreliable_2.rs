@@ -5,7 +5,8 @@ use tester::lab_test;
 
 use crate::harness::set_up;
 
-/// A Put takes effect once, also when the clerk has to say that it does not know; one with an old version never does.
+/// A Put takes effect once, also when the clerk has to say that it does not know; one with an old
+/// version never does.
 #[test]
 fn unreliable_net_2() {
     lab_test!(|| {

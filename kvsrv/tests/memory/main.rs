@@ -18,11 +18,12 @@ static ALONE: Mutex<()> = Mutex::new(());
 const CLIENTS: u64 = 100_000;
 /// Bytes that may be allocated for each client's Put.
 const PER_CLIENT: usize = 200;
-/// The course has 120 s of wall clock. Here a call takes about 0.6 ms of virtual time, which is 120 s for the calls alone.
+/// The course has 120 s of wall clock. Here a call takes about 0.6 ms of virtual time, which is 120
+/// s for the calls alone.
 const TIME_LIMIT: Duration = Duration::from_secs(300);
 
-/// The server keeps neither a record of a client nor an old value: 100,000 clients with a Put of 1000 letters each leave less than
-/// 200 bytes each.
+/// The server keeps neither a record of a client nor an old value: 100,000 clients with a Put of
+/// 1000 letters each leave less than 200 bytes each.
 #[test]
 fn mem_put_many_clients_reliable_2() {
     lab_test!(TestOptions::default().time_limit(TIME_LIMIT), || {

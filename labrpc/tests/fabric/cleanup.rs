@@ -13,7 +13,8 @@ fn at_once() -> std::time::Duration {
     ms(1) + slack()
 }
 
-/// Later calls return at once and are not counted; a second cleanup changes nothing; the totals stay.
+/// Later calls return at once and are not counted; a second cleanup changes nothing; the totals
+/// stay.
 #[test]
 fn calls_on_a_cleaned_up_network_return_at_once() {
     on_both(|| {
@@ -52,7 +53,8 @@ fn cleanup_ends_calls_under_way() {
     });
 }
 
-/// A network whose last handle goes is cleaned up, and lets its handlers go, even if they own ends of it.
+/// A network whose last handle goes is cleaned up, and lets its handlers go, even if they own ends
+/// of it.
 #[test]
 fn the_last_handle_cleans_up() {
     on_both(|| {
@@ -77,7 +79,8 @@ fn the_last_handle_cleans_up() {
     });
 }
 
-/// A client that tries again and again on a network that is gone does not stop the clock of a simulation.
+/// A client that tries again and again on a network that is gone does not stop the clock of a
+/// simulation.
 #[test]
 fn spinning_callers_do_not_stop_time() {
     crate::simulated(|| {

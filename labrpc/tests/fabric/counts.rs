@@ -37,7 +37,8 @@ fn bytes() {
     });
 }
 
-/// Accepted is counted even where nobody is; only the server's own count is of what reached it. A new server starts at 0.
+/// Accepted is counted even where nobody is; only the server's own count is of what reached it. A
+/// new server starts at 0.
 #[test]
 fn unreachable_requests_count_in_the_total_only() {
     on_both(|| {

@@ -32,7 +32,8 @@ fn handlers_run_on_the_servers_node() {
     });
 }
 
-/// The caller of a handler that dies with its node hears nothing, within 100 ms; and so do later callers.
+/// The caller of a handler that dies with its node hears nothing, within 100 ms; and so do later
+/// callers.
 #[test]
 fn a_crash_in_a_handler_ends_the_call() {
     simulated(|| {

@@ -55,7 +55,8 @@ fn deleted_end() {
     on_both(|| killed_by(|lan| lan.network.delete_end("end1-99").unwrap()));
 }
 
-/// An end that is on again when the caller looks, and the same server registered again, make no difference.
+/// An end that is on again when the caller looks, and the same server registered again, make no
+/// difference.
 #[test]
 fn a_short_interruption_goes_unnoticed() {
     on_both(|| {
@@ -109,7 +110,8 @@ fn a_poll_leaves_held_replies_alone() {
             spawn(move || handler2(&end, number).is_ok())
         };
         let calls: Vec<_> = (0..20).map(call).collect();
-        // Off and on again while the requests travel: polls are due within 100 ms, when all replies are out.
+        // Off and on again while the requests travel: polls are due within 100 ms, when all replies
+        // are out.
         labrt::sleep(Duration::from_micros(50));
         lan.network.enable("end1-99", false).unwrap();
         lan.network.enable("end1-99", true).unwrap();

@@ -26,7 +26,8 @@ fn unreliable() {
         let tasks: Vec<_> = (0..300).map(task).collect();
         let succeeded: i32 = tasks.into_iter().map(|task| task.join().unwrap()).sum();
         assert!((1..300).contains(&succeeded), "{succeeded} of 300 calls succeeded");
-        // Far out in the tails of the distributions: 243 successes and 270 executions are expected, deviations 7 and 5.
+        // Far out in the tails of the distributions: 243 successes and 270 executions are expected,
+        // deviations 7 and 5.
         assert!((190..=290).contains(&succeeded), "{succeeded} of 300 calls succeeded");
         let executed = lan.network.count(1000).unwrap();
         assert!((230..=298).contains(&executed), "{executed} of 300 calls were executed");

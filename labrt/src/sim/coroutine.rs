@@ -142,7 +142,7 @@ pub(super) fn suspend() {
     unsafe { (*running.yielder).suspend(()) };
 }
 
-// ---- stacks -------------------------------------------------------------------------------------
+// ---- stacks ------------------------------------------------------------------------------------
 
 /// Stacks of finished tasks, of all simulations of the process. A fresh stack costs three system
 /// calls, a pooled one a push.
@@ -189,7 +189,7 @@ pub(super) fn return_stacks() {
     pool.extend(idle.into_iter().take(room));
 }
 
-// ---- stack overflow -----------------------------------------------------------------------------
+// ---- stack overflow ----------------------------------------------------------------------------
 
 static INSTALL: Once = Once::new();
 static mut PREVIOUS: Option<libc::sigaction> = None;

@@ -113,7 +113,7 @@ pub(super) fn reap(node: Option<u32>) {
     }
 }
 
-// ---- spawning -----------------------------------------------------------------------------------
+// ---- spawning ----------------------------------------------------------------------------------
 
 /// Starts a task; returns its slot and number, or `None` if it will never run (its node has
 /// crashed, or the run ends).
@@ -148,7 +148,7 @@ fn bottom(body: impl FnOnce()) {
     drop_payload(payload);
 }
 
-// ---- giving up the processor --------------------------------------------------------------------
+// ---- giving up the processor -------------------------------------------------------------------
 
 /// Whether the running code may wait. When it may not (a task that unwinds), the blocking call
 /// returns at once.

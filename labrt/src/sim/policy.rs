@@ -18,7 +18,6 @@ use rand::{Rng as _, SeedableRng};
 pub struct ReadyTask {
     /// Number of the task, in order of spawning.
     pub number: u64,
-    /// Its name.
     pub name: &'static str,
     /// Number of its node, in order of creation.
     pub node: u32,

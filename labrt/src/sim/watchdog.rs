@@ -69,7 +69,7 @@ impl Progress {
         }
     }
 
-    // ---- called by the simulation ---------------------------------------------------------------
+    // ---- called by the simulation --------------------------------------------------------------
 
     /// Notes which OS thread the simulation runs on: the calling one.
     pub(super) fn runs_here(&self) {
@@ -126,7 +126,7 @@ impl Progress {
         self.reason.lock().clone()
     }
 
-    // ---- called from outside --------------------------------------------------------------------
+    // ---- called from outside -------------------------------------------------------------------
 
     /// Asks the simulation to fail. The first reason counts.
     pub(super) fn stop(&self, kind: FailureKind, message: String) {
@@ -159,7 +159,7 @@ impl Progress {
     }
 }
 
-// ---- foreign threads ----------------------------------------------------------------------------
+// ---- foreign threads ---------------------------------------------------------------------------
 
 /// The simulations of this process that have not ended, by number.
 static LIVE: Mutex<BTreeMap<u64, Arc<Progress>>> = Mutex::new(BTreeMap::new());
@@ -198,7 +198,7 @@ pub(crate) fn foreign_use(run: u64, object: &'static str, line: Line) {
     progress.stop(FailureKind::ForeignThread, message);
 }
 
-// ---- limits -------------------------------------------------------------------------------------
+// ---- limits ------------------------------------------------------------------------------------
 
 /// While the thread sleeps all the time, this multiple of a runaway's limit counts in wall clock.
 const ASLEEP: u32 = 3;

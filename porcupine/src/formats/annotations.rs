@@ -5,9 +5,9 @@
 //! {"tag":"checks","start":6100,"text":"one leader","details":"S2 in term 4","color":"teal"}
 //! ```
 //!
-//! Only `tag`, `start` and `text` are needed. Without `end` it is a point
-//! in time; with `span` all rows are shaded. The clusters of the labs write such files; their `kind`
-//! stands for a colour, and a fault shades. Other fields are ignored: nothing here is judged.
+//! Only `tag`, `start` and `text` are needed. Without `end` it is a point in time; with `span` all
+//! rows are shaded. The clusters of the labs write such files; their `kind` stands for a colour,
+//! and a fault shades. Other fields are ignored: nothing here is judged.
 
 use std::io::BufRead;
 

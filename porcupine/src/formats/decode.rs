@@ -25,13 +25,10 @@ pub struct Rules {
 /// One call, without the key that may have been in its value.
 #[derive(Clone, Copy, Debug)]
 pub struct Call<'a> {
-    /// Who called.
     pub process: i64,
-    /// What was called.
     pub function: &'a str,
     /// The object, if there are several.
     pub key: Option<&'a Value>,
-    /// The argument.
     pub value: &'a Value,
 }
 
@@ -69,8 +66,8 @@ pub trait Readable: Model {
         Err(Problem::unknown_name("err", name, &["OK", "Fail", "Info"]))
     }
 
-    /// What the client of an operation that failed was told, if the operation happened nevertheless.
-    /// By default it did not.
+    /// What the client of an operation that failed was told, if the operation happened
+    /// nevertheless. By default it did not.
     fn failed(&self, input: &Self::Input, rules: &Rules) -> Option<Self::Output> {
         let _ = (input, rules);
         None
@@ -120,8 +117,8 @@ pub fn keyed_history<M: Readable>(
     })
 }
 
-/// Whether the values of all calls are pairs of a key and an argument: all are pairs, and not all of
-/// these can be arguments themselves.
+/// Whether the values of all calls are pairs of a key and an argument: all are pairs, and not all
+/// of these can be arguments themselves.
 pub fn keys_are_inside<M: Readable>(records: &Records) -> bool {
     let pairs = records.records.iter().all(|record| record.value.as_pair().is_some());
     pairs
@@ -157,7 +154,8 @@ fn read<M: Readable, I>(
             },
             Outcome::Ok { time, value, line } => {
                 let at = |problem| Error::at(*line, problem);
-                // The answer of an operation with a key inside has it too; of some it is the bare answer.
+                // The answer of an operation with a key inside has it too; of some it is the bare
+                // answer.
                 let answer = match value.as_pair() {
                     Some((its_key, answer)) if inside && Some(its_key) == key => answer,
                     _ => value,

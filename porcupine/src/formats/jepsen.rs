@@ -7,8 +7,8 @@
 //! 2023-04-05 12:00:01,123{GMT}  INFO  [worker 0] jepsen.util: 0  :invoke :cas [1 2]        and new
 //! ```
 //!
-//! The order in the file is the order in time. Where all events have a `:time` and it ascends, it is
-//! kept; otherwise the position in the file stands for it.
+//! The order in the file is the order in time. Where all events have a `:time` and it ascends, it
+//! is kept; otherwise the position in the file stands for it.
 //!
 //! A process whose operation ended with `:info` is gone. Jepsen gives the next one another number;
 //! where a file does not, the reader does.
@@ -194,7 +194,8 @@ fn map_event(form: &Edn<'_>) -> Result<Option<Event>, Problem> {
         return Err(Problem::Results);
     }
     for name in fields.keys() {
-        // An operation may have fields of the test's own; one that looks like one of ours is a slip.
+        // An operation may have fields of the test's own; one that looks like one of ours is a
+        // slip.
         if let Edn::Key(name) = name
             && !FIELDS.contains(&&**name)
             && let Some(nearest) = FIELDS.iter().find(|known| is_misspelt(name, known))

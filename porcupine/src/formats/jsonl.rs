@@ -7,8 +7,8 @@
 //! {"client":6,"op":"enqueue","key":"q1","value":"job","call":15}
 //! ```
 //!
-//! No `return`, or `null`: the call never returned. Fields that the format does not have are an error:
-//! a misspelt `return` would turn an operation into one that never returned.
+//! No `return`, or `null`: the call never returned. Fields that the format does not have are an
+//! error: a misspelt `return` would turn an operation into one that never returned.
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;

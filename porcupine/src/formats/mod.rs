@@ -15,8 +15,8 @@
 //! | [`Outcome::Unknown`] | `:info`, nothing | `"err":"Info"`, no `return` | it may have happened, at any later time |
 //! | [`Outcome::Named`] | – | any other `err` | it happened, with the answer of that name |
 //!
-//! [`history`] turns records into the operations of a model. The two stores of the labs have a reader
-//! of their own ([`versioned_kv`], [`append_kv`]), which is faster and reads the same lines.
+//! [`history`] turns records into the operations of a model. The two stores of the labs have a
+//! reader of their own ([`versioned_kv`], [`append_kv`]), which is faster and reads the same lines.
 //!
 //! ```
 //! use porcupine::formats::{Format, Records, Rules, Value, history};
@@ -70,7 +70,8 @@ pub enum Format {
     Edn,
     /// Calls and returns, one a line: Jepsen's and Maelstrom's `history.txt`.
     Txt,
-    /// Jepsen's log, old or new: lines of `jepsen.util` as in [`Format::Txt`], the others are skipped.
+    /// Jepsen's log, old or new: lines of `jepsen.util` as in [`Format::Txt`], the others are
+    /// skipped.
     Log,
 }
 
@@ -128,15 +129,12 @@ pub type KeyedHistory<I, O> = History<keyed::Input<I>, O>;
 /// One call, and what its client learnt of it.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Record {
-    /// Who called.
     pub process: i64,
     /// What was called, such as `read`.
     pub function: Arc<str>,
     /// The object, if the format has a field for it.
     pub key: Option<Value>,
-    /// The argument.
     pub value: Value,
-    /// When.
     pub call: u64,
     /// The line of the call, from 1.
     pub line: u32,
@@ -153,7 +151,6 @@ pub enum Outcome {
     Ok {
         /// When it returned.
         time: u64,
-        /// The answer.
         value: Value,
         /// The line of the return.
         line: u32,
@@ -162,7 +159,6 @@ pub enum Outcome {
     Named {
         /// When it returned.
         time: u64,
-        /// The name.
         name: Box<str>,
     },
     /// It did not happen.
@@ -278,16 +274,12 @@ pub enum Problem {
     },
     /// A field is missing.
     #[error("missing field `{name}`")]
-    MissingField {
-        /// Which.
-        name: &'static str,
-    },
+    MissingField { name: &'static str },
     /// A name that is none of those expected here.
     #[error("{what} {name:?}{}; expected {expected}", hint(.nearest.as_deref()))]
     UnknownName {
         /// Name of what: a function, a type, an answer.
         what: &'static str,
-        /// The name.
         name: String,
         /// All that are known.
         expected: String,
@@ -299,21 +291,16 @@ pub enum Problem {
     Value {
         /// Of what.
         what: String,
-        /// The value.
         found: String,
         /// What it should be.
         expected: &'static str,
     },
     /// A return without a call.
     #[error("process {process} did not invoke anything")]
-    NotInvoked {
-        /// Whose.
-        process: i64,
-    },
+    NotInvoked { process: i64 },
     /// A second call before the first has returned.
     #[error("process {process} invokes while its operation of line {line} is open")]
     StillOpen {
-        /// Whose.
         process: i64,
         /// The line of the first.
         line: u32,
@@ -321,9 +308,7 @@ pub enum Problem {
     /// A return of something else than what was called.
     #[error("process {process} invoked {invoked:?}, not {completed:?}")]
     OtherFunction {
-        /// Whose.
         process: i64,
-        /// What was called.
         invoked: String,
         /// What returned.
         completed: String,
@@ -338,10 +323,7 @@ pub enum Problem {
     },
     /// A value without a key among values with one.
     #[error("the value {found} has no key; other values are pairs of key and value")]
-    NoKey {
-        /// The value.
-        found: String,
-    },
+    NoKey { found: String },
 }
 
 impl Problem {

@@ -20,7 +20,6 @@ pub enum Value {
     Bool(bool),
     /// A whole number of 64 bits.
     Int(i64),
-    /// A string.
     Text(Arc<str>),
     /// `:name`, without the colon.
     Keyword(Arc<str>),
@@ -30,7 +29,8 @@ pub enum Value {
     Set(Arc<[Value]>),
     /// A map, sorted by key, each key once.
     Map(Arc<[(Value, Value)]>),
-    /// Anything else, as it is printed: numbers with a fraction, symbols, characters, tagged values.
+    /// Anything else, as it is printed: numbers with a fraction, symbols, characters, tagged
+    /// values.
     Other(Arc<str>),
 }
 

@@ -12,7 +12,6 @@ pub struct Keyed<M>(pub M);
 /// An operation of one of the objects.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Input<I> {
-    /// Which.
     pub key: Arc<str>,
     /// What is asked of it.
     pub input: I,

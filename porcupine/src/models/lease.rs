@@ -1,7 +1,7 @@
 //! A lock that may be lost: a lease runs out when the object's clock says so, and nobody is told.
 //!
-//! Each lease that is granted has a *token*, one more than the last (a fencing token). What must hold
-//! whatever the clock does: a token that was replaced by a newer one is never accepted again.
+//! Each lease that is granted has a *token*, one more than the last (a fencing token). What must
+//! hold whatever the clock does: a token that was replaced by a newer one is never accepted again.
 //!
 //! ```text
 //!   acquire   free or run out: a new token          granted, the token
@@ -11,8 +11,8 @@
 //!             replaced, released or run out          refused
 //! ```
 //!
-//! Running out is not an operation. The model needs none: that an acquire was granted, or a renewal of
-//! the last token refused, tells that the lease had run out by then.
+//! Running out is not an operation. The model needs none: that an acquire was granted, or a renewal
+//! of the last token refused, tells that the lease had run out by then.
 
 use crate::model::{Model, Step};
 

@@ -1,7 +1,7 @@
 //! Lists, and transactions that extend and read some of them at one instant.
 //!
-//! The object of Jepsen's list-append workload. Checked for linearizability its transactions must be
-//! strictly serializable.
+//! The object of Jepsen's list-append workload. Checked for linearizability its transactions must
+//! be strictly serializable.
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -86,7 +86,8 @@ where
         input: &Input<K, V>,
         output: Option<&Output<V>>,
     ) -> Step<State<K, V>> {
-        // A transaction sees its own appends. Nothing is copied before the answers are known to be right.
+        // A transaction sees its own appends. Nothing is copied before the answers are known to be
+        // right.
         let mut added: BTreeMap<&K, Vec<&V>> = BTreeMap::new();
         let mut answers = output.map(|output| output.iter());
         for access in input {

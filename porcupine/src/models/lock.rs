@@ -9,9 +9,9 @@ pub struct Lock;
 /// What a client asks for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Input {
-    /// Hold the lock for this owner.
+    /// This owner acquires the lock.
     Acquire(u64),
-    /// Let this owner hold it no more.
+    /// This owner releases the lock.
     Release(u64),
 }
 

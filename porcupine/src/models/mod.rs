@@ -18,8 +18,9 @@
 //! | [`Lease`] | acquire, renew, release, with a token | – |
 //! | [`Keyed`] | those of another model, of one object for each key | key |
 //!
-//! A model of your own implements [`Model`](crate::Model), which has an example, or, if the object may
-//! answer in several ways, [`NondeterministicModel`](crate::NondeterministicModel), which has another.
+//! A model of your own implements [`Model`](crate::Model), which has an example, or, if the object
+//! may answer in several ways, [`NondeterministicModel`](crate::NondeterministicModel), which has
+//! another.
 
 pub mod append_kv;
 pub mod bank;

@@ -74,7 +74,8 @@ where
         input: &Input<K, V>,
         output: Option<&Output<V>>,
     ) -> Step<BTreeMap<K, V>> {
-        // A transaction sees its own writes. Nothing is copied before the answers are known to be right.
+        // A transaction sees its own writes. Nothing is copied before the answers are known to be
+        // right.
         let mut written: BTreeMap<&K, &V> = BTreeMap::new();
         let mut answers = output.map(|output| output.iter());
         for access in input {

@@ -1,7 +1,7 @@
 //! A lock that does not know who holds it: whoever releases it, it is free.
 //!
-//! [`Lock`](super::Lock) knows its owner, [`ReentrantLock`](super::ReentrantLock) also how often the
-//! owner took it.
+//! [`Lock`](super::Lock) knows its owner, [`ReentrantLock`](super::ReentrantLock) also how often
+//! the owner took it.
 
 use crate::model::{Model, Step};
 

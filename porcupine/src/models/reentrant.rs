@@ -42,7 +42,6 @@ pub enum Output {
 /// Who holds it, and how often (at least once).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Held {
-    /// Who.
     pub owner: u64,
     /// How often.
     pub times: u32,

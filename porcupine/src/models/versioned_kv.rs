@@ -7,8 +7,8 @@
 //!                                     (no value yet, and v is not 0:        ErrNoKey as well)
 //! ```
 //!
-//! `ErrMaybe` is what a client says that sent a put twice and got the second one refused: it cannot know
-//! whether the first one took effect.
+//! `ErrMaybe` is what a client says that sent a put twice and got the second one refused: it cannot
+//! know whether the first one took effect.
 
 use std::borrow::Cow;
 use std::sync::Arc;
@@ -23,15 +23,11 @@ pub struct VersionedKv;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Input {
     /// Read a key.
-    Get {
-        /// Which.
-        key: Arc<str>,
-    },
+    Get { key: Arc<str> },
     /// Replace a value, if the version still is the given one.
     Put {
         /// The version the put replaces; 0 creates the key.
         version: u64,
-        /// The new value.
         value: Arc<str>,
         /// Which key.
         key: Arc<str>,
@@ -45,7 +41,6 @@ pub enum Output {
     Value {
         /// The version, 1 after the first put.
         version: u64,
-        /// The value.
         value: Arc<str>,
     },
     /// A put took effect (`OK`).

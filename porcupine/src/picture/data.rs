@@ -1,7 +1,7 @@
 //! The data of a page as JSON, without a JSON library.
 //!
-//! Small, since histories are long: operations are arrays, times are relative to the first call, orders
-//! share what they have in common with the first one, long texts are cut.
+//! Small, since histories are long: operations are arrays, times are relative to the first call,
+//! orders share what they have in common with the first one, long texts are cut.
 
 use std::fmt::Write;
 

@@ -1,7 +1,8 @@
 //! A history as one self-contained page.
 //!
-//! Clients are rows, operations are bars on a time axis; a line through the bars is a linearization, or
-//! how far one gets. The page needs no network and no server. What it can do is written under its `?`.
+//! Clients are rows, operations are bars on a time axis; a line through the bars is a
+//! linearization, or how far one gets. The page needs no network and no server. The key `?` lists
+//! its commands.
 
 mod data;
 

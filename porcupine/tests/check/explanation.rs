@@ -7,7 +7,8 @@ use rand::RngExt;
 
 use crate::random::{dice, history};
 
-/// A get of an overwritten value: the get, and the put (or a get of its value) that had overwritten it.
+/// A get of an overwritten value: the get, and the put (or a get of its value) that had overwritten
+/// it.
 #[test]
 fn a_stale_get_is_explained_by_what_it_should_have_seen() {
     let history = [

@@ -1,4 +1,5 @@
-//! The models beside the stores, the register, the queue, the set and the lock, against brute force.
+//! The models beside the stores, the register, the queue, the set and the lock, against brute
+//! force.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;

@@ -14,8 +14,8 @@ use rand::RngExt;
 use crate::random::{Dice, History, dice, history};
 use crate::reference::cases;
 
-/// The calls and returns of a history, one after the other. At equal times calls come first, but never
-/// before the last return of the same client.
+/// The calls and returns of a history, one after the other. At equal times calls come first, but
+/// never before the last return of the same client.
 fn events<I: Clone, O: Clone>(history: &[Operation<I, O>]) -> Vec<Event<I, O>> {
     let mut order: Vec<usize> = (0..history.len()).collect();
     order.sort_by_key(|at| (history[*at].call, history[*at].return_time().unwrap_or(u64::MAX)));

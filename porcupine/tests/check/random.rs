@@ -1,4 +1,5 @@
-//! Random small histories: overlapping intervals on few time stamps, answers that are mostly plausible.
+//! Random small histories: overlapping intervals on few time stamps, answers that are mostly
+//! plausible.
 
 use porcupine::{Model, Operation, Step};
 use rand::{RngExt, SeedableRng};

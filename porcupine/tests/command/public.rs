@@ -1,5 +1,5 @@
-//! Public histories with their known verdicts. They are not part of the project: `PORCUPINE_DATA` names
-//! the folder that has them, in `jepsen`, `knossos` and `porcupine-kv`.
+//! Public histories with their known verdicts. They are not part of the project: `PORCUPINE_DATA`
+//! names the folder that has them, in `jepsen`, `knossos` and `porcupine-kv`.
 
 use std::path::PathBuf;
 
@@ -27,7 +27,8 @@ fn files(folder: PathBuf) -> Vec<String> {
     files
 }
 
-/// 52 histories that Jepsen recorded against etcd. A failed compare-and-set had found another value.
+/// 52 histories that Jepsen recorded against etcd. A failed compare-and-set had found another
+/// value.
 #[test]
 fn etcd_logs_have_their_known_verdicts() {
     let Some(folder) = folder("jepsen") else { return };

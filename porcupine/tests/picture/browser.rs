@@ -5,7 +5,8 @@ use std::process::Command;
 
 /// The page, and what the console said. `None` without a browser.
 ///
-/// A browser that dies or hands out nothing has said nothing about the page, so it is started again, twice at most.
+/// A browser that dies or hands out nothing has said nothing about the page, so it is started
+/// again, twice at most.
 pub(crate) fn browse(name: &str, page: &str, fragment: &str) -> Option<(String, String)> {
     let browser = std::env::var("CHROMIUM").unwrap_or_else(|_| "chromium".into());
     let path = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);

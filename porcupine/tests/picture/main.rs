@@ -197,7 +197,8 @@ fn a_long_history_stays_small_and_smooth() {
     let rendered: usize = data(&dom, "rendered").parse().unwrap();
     assert!(rendered >= 10_000, "{rendered} drawn");
     assert_eq!(data(&dom, "illegal"), "1");
-    // No bound in time here: the machine may be busy with other tests. A person who wants the figure sees it.
+    // No bound in time here: the machine may be busy with other tests. A person who wants the
+    // figure sees it.
     let frames: Vec<f64> =
         data(&dom, "frames").split(' ').map(|frame| frame.parse().unwrap()).collect();
     let [half, most, slowest] = frames[..] else { panic!("{frames:?}") };

@@ -1,7 +1,7 @@
-//! Places in Raft's rules that a good set of tests reaches now and then.
+//! The marks of Raft's rules: steps that a good set of tests should reach.
 //!
-//! A step notes the marks it reaches in its [`Effects`](crate::consensus::Effects). The driver counts
-//! them, so that a sweep can name the marks that no run has reached.
+//! A step notes the marks it reaches in its [`Effects`](crate::consensus::Effects). The driver
+//! counts them, so that a sweep can name the marks that no run has reached.
 
 macro_rules! marks {
     ($($mark:ident = $text:literal,)+) => {

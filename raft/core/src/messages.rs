@@ -1,8 +1,8 @@
-//! The three RPCs of Figures 2 and 13: what is asked, what is answered.
+//! The three RPCs of Figures 2 and 13: requests and replies.
 //!
-//! Two things go beyond the figures. A refused `AppendEntries` says how the logs differ, so that a
-//! leader backs up by whole terms and not by single entries (end of §5.3); a snapshot travels in
-//! one piece, so `InstallSnapshot` needs no offset and no "done".
+//! Two things go beyond the figures. The reply to a rejected `AppendEntries` says how the logs
+//! differ, so that a leader backs up by whole terms and not by single entries (end of §5.3); a
+//! snapshot travels in one piece, so `InstallSnapshot` needs no offset and no "done".
 
 use serde::{Deserialize, Serialize};
 
@@ -24,10 +24,11 @@ pub struct RequestVoteArgs {
 /// What a candidate asks for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum VoteKind {
-    /// Whether this server would vote for the sender (pre-vote, Ongaro's dissertation §9.6). Neither
-    /// the request nor the answer changes a term or a vote.
+    /// Whether this server would vote for the sender (pre-vote, Ongaro's dissertation §9.6).
+    /// Neither the request nor the answer changes a term or a vote.
     PreVote,
-    /// This server's vote (§5.2). Rejected by a server that has a live leader (dissertation §4.2.3).
+    /// This server's vote (§5.2). Rejected by a server that has a live leader (dissertation
+    /// §4.2.3).
     Vote,
     /// This server's vote, on behalf of the present leader, which hands its leadership over
     /// (dissertation §3.10): a live leader is no reason to reject it.
@@ -67,7 +68,8 @@ pub struct AppendEntriesReply {
     pub outcome: AppendOutcome,
 }
 
-/// What a follower made of an `AppendEntries` ("success" in Figure 2, with the reason if false).
+/// The outcome of an `AppendEntries` at a follower ("success" in Figure 2, with the reason if
+/// false).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum AppendOutcome {
     /// The follower's log equals the leader's up to the last entry of the request.

@@ -96,8 +96,8 @@ pub struct Timing {
     /// How long a leader with nothing else to say waits before it tells a follower of a new commit
     /// index. Under load the next entries carry it and nothing extra is sent.
     pub spread_commit: u64,
-    /// How long, after a majority has confirmed reads, the next round waits for half as many reads as the last one had,
-    /// and how long a round waits for those it asked before it asks everybody.
+    /// How long, after a majority has confirmed reads, the next round waits for half as many reads
+    /// as the last one had, and how long a round waits for those it asked before it asks everybody.
     pub gather_reads: u64,
 }
 

@@ -1,6 +1,7 @@
 //! From the core to the service: committed commands and installed snapshots, in order.
 //!
-//! The queue between the two has no bound: the core must not wait for the service, which may be waiting for the core.
+//! The queue between the two has no bound: the core must not wait for the service, which may be
+//! waiting for the core.
 
 use std::collections::VecDeque;
 
@@ -29,7 +30,8 @@ impl Queue {
         Queue { waiting: labrt::Mutex::new(Waiting::default()), filled: Condvar::new() }
     }
 
-    /// Adds what one step handed out; called under the lock of the core, so in the order of the steps.
+    /// Adds what one step handed out; called under the lock of the core, so in the order of the
+    /// steps.
     pub(super) fn push(
         &self,
         node: &Node,
@@ -77,7 +79,8 @@ impl Queue {
     }
 }
 
-/// Delivers until the server is killed or the service goes away. The channel closes with the return.
+/// Delivers until the server is killed or the service goes away. The channel closes with the
+/// return.
 pub(super) fn run(shared: &Shared, apply: &Sender<ApplyMsg>) {
     let queue = &shared.queue;
     let mut batch = VecDeque::new();

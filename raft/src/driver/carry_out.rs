@@ -1,4 +1,4 @@
-//! A step of the core and the carrying out of its effects, in the order that is the safety argument.
+//! A step of the core, and the execution of its effects in the order that is the safety argument.
 
 use std::sync::Arc;
 
@@ -22,7 +22,7 @@ pub(super) enum Answer {
     Later(oneshot::Receiver<Reply>),
 }
 
-/// What the caller of a step gets of its effects.
+/// The part of the effects that the caller of a step needs.
 pub(super) struct Outcome {
     /// The answer to a request.
     pub(super) reply: Answer,
@@ -30,11 +30,11 @@ pub(super) struct Outcome {
     pub(super) proposed: Option<LogPosition>,
     /// The proposal was rejected because too much is not committed.
     pub(super) overloaded: bool,
-    /// What became of a read: its number, or why it is refused.
+    /// The result of a read: its number, or why it is rejected.
     pub(super) read: Option<Result<u64, ReadRefused>>,
     /// Reads up to this number may be answered, from this index on.
     pub(super) confirmed: Option<(u64, Index)>,
-    /// The reads that this step has ended, to be told once the lock is free.
+    /// The reads that this step has ended. Their callbacks run after the lock is released.
     pub(super) ended: Ended,
 }
 
@@ -65,8 +65,8 @@ impl State {
 }
 
 impl Shared {
-    /// Takes one step, carries its effects out, lets the lock go and tells the readers. The caller has seen that the server was not
-    /// killed.
+    /// Takes one step, applies its effects, releases the lock and completes the reads that have
+    /// ended. The caller has checked that the server was not killed.
     pub(super) fn step(
         self: &Arc<Shared>,
         mut state: labrt::MutexGuard<'_, State>,
@@ -78,7 +78,8 @@ impl Shared {
         outcome
     }
 
-    /// The same, for a caller that has more to do under the lock; it tells the readers after that.
+    /// The same for a caller that needs the lock longer. It completes the reads itself, after
+    /// releasing the lock.
     pub(super) fn step_locked(self: &Arc<Shared>, state: &mut State, event: Event) -> Outcome {
         let now = self.time();
         let term = state.node.term();
@@ -152,9 +153,9 @@ impl Shared {
         Outcome { reply, proposed, overloaded, read, confirmed, ended }
     }
 
-    /// Hands to the disk what must be durable: the snapshot first, then the header together with the
-    /// log. A crash between the two leaves a log that overlaps the snapshot, which the next start
-    /// trims. Returns whether everything that this step shows is on the disk already.
+    /// Hands to the disk what must be durable: the snapshot first, then the header together with
+    /// the log. A crash between the two leaves a log that overlaps the snapshot, which the next
+    /// start trims. Returns whether everything that this step shows is on the disk already.
     ///
     /// # Errors
     /// A write failed. Nothing that depends on it may leave the server.
@@ -211,8 +212,8 @@ impl Shared {
         [first, Some(write)]
     }
 
-    /// The writer task: saves what waits for the disk, without Raft's lock, and releases what waited
-    /// for that. Runs until the server is killed.
+    /// The writer task: saves what waits for the disk, without Raft's lock, and releases what
+    /// waited for that. Runs until the server is killed.
     pub(super) fn run_writer(self: &Arc<Shared>) {
         let mut state = self.state.lock();
         while !state.killed {
@@ -258,7 +259,8 @@ impl Shared {
         }
     }
 
-    /// Kills the server: what it has promised, or is about to promise, may not be on its disk.
+    /// Kills the server: state that it has promised, or is about to promise, may not be on its
+    /// disk.
     #[cold]
     fn disk_failed(&self, state: &mut State, error: WriteError) -> Outcome {
         error!(target: "raft::disk", "{} stops: {error}", self.me);
@@ -274,7 +276,7 @@ impl Shared {
         }
     }
 
-    /// Starts a call; its reply will be an event of its own.
+    /// Starts a call. Its reply will be a separate event.
     ///
     /// A peer that does not answer gets no more calls than [`MAX_CALLS`]; a call beyond that is
     /// dropped, as if the network had lost it.

@@ -48,7 +48,8 @@ impl Method for InstallSnapshot {
     type Reply = InstallSnapshotReply;
 }
 
-/// A killed server answers as one that knows nothing: it promises nothing, and its callers are told of no reply anyway.
+/// A killed server answers like a server without state: the answer promises nothing, and its
+/// callers get no reply anyway.
 const DEAD: Term = Term::ZERO;
 
 pub(super) fn service(shared: &Arc<Shared>) -> Service {

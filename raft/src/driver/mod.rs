@@ -1,4 +1,5 @@
-//! The part of Raft that blocks: RPCs, the clock, the disk and the service, around the pure [`consensus`](crate::consensus).
+//! The part of Raft that blocks: RPCs, the clock, the disk and the service, around the pure
+//! [`consensus`](crate::consensus).
 //!
 //! ```text
 //!   propose()   snapshot()      RPC handlers       replies to our calls      ticker
@@ -14,8 +15,9 @@
 //! ```
 //! A disk that returns at once is written under the lock that the step was taken under. Any other
 //! disk is written by a task of its own without the lock (`saving`): what a message shows is saved
-//! before it leaves. What is applied is in the order in which it was committed. Only the applier waits for the service, and it holds no
-//! lock then: the service may call [`Raft::snapshot`] from the task that drains the channel.
+//! before it leaves. What is applied is in the order in which it was committed. Only the applier
+//! waits for the service, and it holds no lock then: the service may call [`Raft::snapshot`] from
+//! the task that drains the channel.
 
 mod applier;
 mod carry_out;
@@ -49,14 +51,13 @@ pub use persistence::{CorruptState, SavedHeader};
 use reads::{Ended, Reads};
 use saving::Saving;
 
-/// What a Raft server is made of.
+/// The parts of a Raft server.
 #[derive(Debug)]
 pub struct Options {
     /// Ends to all servers of the group, this one included, in the same order everywhere.
     pub peers: Vec<ClientEnd>,
-    /// This server's place in `peers`.
+    /// This server's index in `peers`.
     pub me: usize,
-    /// Its disk.
     pub persister: Persister,
     /// Where committed commands and snapshots go. Dropped when the server is killed.
     pub apply: Sender<ApplyMsg>,
@@ -129,13 +130,14 @@ impl Default for Tuning {
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
-    /// What is on the disk is not a Raft state, or not one that this server can have left there. Nothing was overwritten.
+    /// The disk does not contain a Raft state, or not one that this server can have saved. Nothing
+    /// was overwritten.
     #[error("{0}")]
     Corrupt(#[from] CorruptState),
     /// The saved state is sound, but the disk cannot be written.
     #[error("cannot write to the disk: {0}")]
     Disk(#[from] WriteError),
-    /// `me` is not a place in `peers`.
+    /// `me` is not an index of `peers`.
     #[error("server {me} is not one of {peers} peers: count from 0")]
     NotAMember {
         /// The place given.
@@ -145,7 +147,7 @@ pub enum Error {
     },
 }
 
-/// Where a proposal went. No promise that it will be committed there.
+/// The position of a proposal. It may never be committed there.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Proposed {
     /// Its index, if it is ever committed.
@@ -162,20 +164,21 @@ pub enum ProposeError {
     #[error("this server is not the leader: ask another one")]
     NotLeader,
     /// This leader has as many uncommitted entries as its limits allow
-    /// ([`Config::max_uncommitted_entries`](crate::consensus::Config::max_uncommitted_entries)): try
-    /// again later, or ask another server, as this one may have lost its majority.
+    /// ([`Config::max_uncommitted_entries`](crate::consensus::Config::max_uncommitted_entries)):
+    /// try again later, or ask another server, as this one may have lost its majority.
     #[error("the leader has too many uncommitted entries: try again later")]
     Overloaded,
 }
 
-/// Why a read without a log entry cannot be answered here and now.
+/// Why a read without a log entry cannot be answered.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum ReadError {
     /// This server does not lead, has stopped leading, or was killed: ask another one.
     #[error("this server is not the leader: ask another one")]
     NotLeader,
-    /// This leader has committed nothing in its term, so it may not know of everything that is committed: read through the log.
+    /// This leader has committed nothing in its term, so it may not know of everything that is
+    /// committed: read through the log.
     #[error("the leader has committed nothing in its term yet: read through the log")]
     NothingCommitted,
     /// No majority has confirmed in time that this server leads: ask another one.
@@ -192,16 +195,16 @@ pub struct Raft {
 /// What the tasks of a server share.
 struct Shared {
     me: ServerId,
-    /// Calls are made by tasks of this node, whoever proposed.
+    /// The node whose tasks make calls, whatever node a proposal comes from.
     home: labrt::Node,
     peers: Vec<ClientEnd>,
     persister: Persister,
     state: labrt::Mutex<State>,
-    /// Told when the ticker must wake earlier than it meant to, and at the end.
+    /// Notified when the ticker must wake earlier than planned, and at the end.
     tick_earlier: Condvar,
     /// Notified when something waits for the disk, and at the end.
     to_save: Condvar,
-    /// Told when the term has grown, and at the end.
+    /// Notified when the term has grown, and at the end.
     term_grew: Condvar,
     queue: applier::Queue,
     started: Instant,
@@ -212,7 +215,7 @@ struct State {
     node: Node,
     /// No further step is taken.
     killed: bool,
-    /// When the ticker will look again.
+    /// When the ticker will wake next.
     ticker_wakes: Time,
     /// Tasks that wait for a newer term.
     awaiting_term: usize,
@@ -220,15 +223,17 @@ struct State {
     saving: Saving,
     /// By peer.
     calls: Vec<Calls>,
-    /// Where records are put together.
+    /// A buffer for building records.
     scratch: Vec<u8>,
 }
 
 impl Raft {
-    /// Starts a server from what is on its disk. Returns quickly; the work is done by tasks of the caller's node.
+    /// Starts a server from what is on its disk. Returns quickly; tasks of the caller's node do the
+    /// work.
     ///
-    /// After a restart everything from index 1 is delivered again; with a snapshot on the disk, everything after it, and the service
-    /// loads the snapshot itself. A last log record that a power cut has left unfinished is dropped: its write never returned.
+    /// After a restart everything from index 1 is delivered again; with a snapshot on the disk,
+    /// everything after it, and the service loads the snapshot itself. A last log record that a
+    /// power cut has left unfinished is dropped: its write never returned.
     ///
     /// # Errors
     /// [`Error::Corrupt`] when the saved state cannot be trusted: never a fresh start.
@@ -283,9 +288,9 @@ impl Raft {
         Ok(Raft { shared })
     }
 
-    /// Proposes a command (§5.3): at once `Err` if this server does not lead; otherwise the command is
-    /// in its log, and on its way to the disk and to the followers. It may never be committed. Does
-    /// not wait for the disk.
+    /// Proposes a command (§5.3): at once `Err` if this server does not lead; otherwise the command
+    /// is in its log, and on its way to the disk and to the followers. It may never be committed.
+    /// Does not wait for the disk.
     ///
     /// # Errors
     /// [`ProposeError::NotLeader`], also after [`kill`](Raft::kill); [`ProposeError::Overloaded`]
@@ -306,8 +311,9 @@ impl Raft {
         Ok(Proposed { index: at.index, term: at.term })
     }
 
-    /// Prepares a read without a log entry (§8): waits until a majority has confirmed that this server still leads, and returns the
-    /// index that the service's state must include before it answers. What was committed by anybody before this call is then seen.
+    /// Prepares a read without a log entry (§8): waits until a majority has confirmed that this
+    /// server still leads, and returns the index that the service's state must include before it
+    /// answers. Everything that any server committed before this call is then visible.
     ///
     /// # Errors
     /// [`ReadError`]: ask another server, or send the read through the log.
@@ -325,14 +331,14 @@ impl Raft {
         }
     }
 
-    /// The same without waiting: once it is decided, `then` is called with what is `carried` to it and with the index or the error.
-    /// That is done by whichever task finds out; it holds no lock, but others may depend on it, so `then` should not block. Patience is
-    /// looked after with each heartbeat only.
+    /// The same without waiting: `then` is called with `carried` and with the index or the error.
+    /// It runs on the task that completes the read, without a lock. It must not block: other reads
+    /// complete on the same task. The time limit is checked at heartbeats only.
     ///
     /// If this server crashes, or is dropped with reads waiting, `then` is dropped, not called.
     ///
     /// # Errors
-    /// What can be refused at once, is: with `carried` given back and without a call of `then`.
+    /// If the read can be rejected at once, `carried` is returned and `then` is not called.
     pub fn read_index_then<T: Send + 'static>(
         &self,
         patience: Duration,
@@ -362,13 +368,14 @@ impl Raft {
         refused.map_or(Ok(()), Err)
     }
 
-    /// The current term, and whether this server believes to lead.
+    /// The current term, and whether this server believes that it leads.
     pub fn state(&self) -> (Term, bool) {
         let state = self.shared.state.lock();
         (state.node.term(), state.node.is_leader() && !state.killed)
     }
 
-    /// Waits until the term is newer than `term`, and returns it. `None` once the server was killed.
+    /// Waits until the term is newer than `term`, and returns it. `None` once the server was
+    /// killed.
     #[track_caller]
     pub fn wait_for_newer_term(&self, term: Term) -> Option<Term> {
         let mut state = self.shared.state.lock();
@@ -383,8 +390,9 @@ impl Raft {
         None
     }
 
-    /// The service has captured its state up to and including `index` (§7): Raft keeps it as its snapshot and forgets the log up to
-    /// there. Ignored if that index was not delivered yet, or a newer snapshot is there.
+    /// The service has captured its state up to and including `index` (§7): Raft keeps it as its
+    /// snapshot and forgets the log up to there. Ignored if that index was not delivered yet, or a
+    /// newer snapshot is there.
     pub fn snapshot(&self, index: Index, data: impl Into<Arc<[u8]>>) {
         let state = self.shared.state.lock();
         if !state.killed {
@@ -415,7 +423,7 @@ impl Raft {
         self.shared.state.lock().killed
     }
 
-    /// Looks at the state of the consensus core, for tests and reports.
+    /// Reads the state of the consensus core, for tests and reports.
     pub fn inspect<R>(&self, look: impl FnOnce(&Node) -> R) -> R {
         look(&self.shared.state.lock().node)
     }
@@ -427,7 +435,7 @@ impl fmt::Debug for Raft {
     }
 }
 
-/// The dice of the core: labrt's random numbers.
+/// The core's source of random numbers: labrt's.
 fn dice(low: u64, high: u64) -> u64 {
     labrt::random_range(low..=high)
 }
@@ -456,7 +464,7 @@ impl Shared {
         Time::new(u64::try_from(elapsed).unwrap_or(u64::MAX))
     }
 
-    /// The moment at which the core's time is `time`. `None` if that is never.
+    /// The instant at which the core's time is `time`. `None` for a time that is never reached.
     fn moment(&self, time: Time) -> Option<Instant> {
         let millis = u64::try_from(TICK.as_millis()).ok()?.checked_mul(time.get())?;
         Some(self.started + Duration::from_millis(millis))

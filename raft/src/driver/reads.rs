@@ -1,4 +1,4 @@
-//! The reads that wait for a majority's word, and how they are told.
+//! Reads that wait for the confirmation of a majority, and their completion.
 
 use std::time::Duration;
 
@@ -14,7 +14,7 @@ pub(super) type Reader = Box<dyn FnOnce(Verdict) + Send>;
 #[derive(Default)]
 pub(super) struct Reads {
     waiting: Vec<Waiting>,
-    /// When the first of them loses patience, or earlier.
+    /// A lower bound of the first time limit among them.
     look_at: Time,
 }
 
@@ -30,8 +30,9 @@ impl Reads {
         self.waiting.push(Waiting { number, until, reader });
     }
 
-    /// Takes out whom a step ends. No read outlives the leadership it waits for. Those that have lost patience are found by the next
-    /// step, which on a leader is a heartbeat away at most.
+    /// Removes the reads that a step ends. No read outlives the leadership that it waits for. A
+    /// read whose time limit has passed is removed by the next step; a leader takes one at least at
+    /// every heartbeat.
     pub(super) fn end(
         &mut self,
         confirmed: Option<(u64, Index)>,
@@ -56,7 +57,7 @@ impl Reads {
         ended
     }
 
-    /// Takes out all: the server was killed.
+    /// Removes all reads: the server was killed.
     pub(super) fn end_all(&mut self) -> Ended {
         let mut ended = Ended::default();
         ended.add(self.waiting.drain(..), Err(ReadError::NotLeader));
@@ -70,7 +71,8 @@ pub(super) fn ticks(patience: Duration) -> u64 {
     u64::try_from(ticks).unwrap_or(u64::MAX).saturating_add(1)
 }
 
-/// Readers that are to be told what became of their reads. They are a user's code: nobody tells them under a lock.
+/// Reads that have ended, with their results. The callbacks are a user's code, so they are called
+/// without a lock.
 #[must_use = "readers that nobody tells wait in vain"]
 #[derive(Default)]
 pub(super) struct Ended(Vec<(Reader, Verdict)>);

@@ -1,8 +1,8 @@
 //! Saves that wait for the disk, and what waits for them.
 //!
 //! A disk that returns at once is written by the step itself. A disk that takes time is written by
-//! a task of its own, without Raft's lock: steps go on meanwhile, and whatever has gathered when one
-//! write is done goes to the disk together, as the next write (group commit).
+//! a task of its own, without Raft's lock: steps go on meanwhile, and whatever has gathered when
+//! one write is done goes to the disk together, as the next write (group commit).
 //!
 //! ```text
 //!   step ─▶ save ─▶ queue ──────────▶ writer task: one write for all that waits

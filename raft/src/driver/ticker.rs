@@ -1,4 +1,4 @@
-//! Tells the core that its time has come.
+//! Sends the core a tick at each of its deadlines.
 
 use std::sync::Arc;
 
@@ -6,7 +6,8 @@ use super::Shared;
 use crate::consensus::Event;
 use crate::timing::Time;
 
-/// Runs until the server is killed. Sleeps until the core's next deadline; whoever brings that forward wakes it.
+/// Runs until the server is killed. Sleeps until the core's next deadline, and is woken when a step
+/// moves the deadline forward.
 pub(super) fn run(shared: &Arc<Shared>) {
     let mut state = shared.state.lock();
     while !state.killed {

@@ -127,8 +127,8 @@ fn a_truncated_record_is_noticed() {
     assert!(why.contains("log record 8") && why.contains("cut short"), "{why}");
 }
 
-/// The last record ends early, at any byte: the power was cut while it was written. It was never promised, so it goes; what comes before
-/// it stays, and what comes after is written in its place.
+/// The last record ends early, at any byte: the power was cut while it was written. It was never
+/// promised, so it goes; what comes before it stays, and what comes after is written in its place.
 #[test]
 fn a_torn_last_record_is_dropped() {
     let disk = used_disk();
@@ -146,7 +146,8 @@ fn a_torn_last_record_is_dropped() {
     }
 }
 
-/// Crashes in writes that leave any part of what they write: the next start never fails, and never loses what was committed.
+/// Crashes in writes that leave any part of what they write: the next start never fails, and never
+/// loses what was committed.
 #[test]
 fn a_crash_in_any_write_loses_nothing_committed() {
     let mut torn = 0;
@@ -233,8 +234,8 @@ fn a_gap_between_snapshot_and_log_is_noticed() {
     assert!(matches!(refusal(&bare), CorruptState::Contradiction(_)));
 }
 
-/// A snapshot reaches the disk before the trimmed log does. Here the node is crashed exactly between the two: the next start must
-/// find every entry, and trim the overlap.
+/// A snapshot reaches the disk before the trimmed log does. Here the node is crashed exactly
+/// between the two: the next start must find every entry, and trim the overlap.
 #[test]
 fn a_crash_between_snapshot_and_trimmed_log_loses_nothing() {
     let mut between = 0;

@@ -5,7 +5,8 @@ use crate::servers::Cmd;
 use std::time::Duration;
 use tester::lab_test;
 
-/// Three commands, in order, on all servers. Catches: a first index other than 1, gaps, committing before anything was proposed.
+/// Three commands, in order, on all servers. Catches: a first index other than 1, gaps, committing
+/// before anything was proposed.
 #[test]
 fn basic_agree_3b() {
     lab_test!(|| {
@@ -19,7 +20,8 @@ fn basic_agree_3b() {
     });
 }
 
-/// Each command goes to each peer just once. Catches: sending entries again before the reply is in, sending the whole log.
+/// Each command goes to each peer just once. Catches: sending entries again before the reply is in,
+/// sending the whole log.
 #[test]
 fn rpc_bytes_3b() {
     lab_test!(|| {
@@ -40,7 +42,8 @@ fn rpc_bytes_3b() {
     });
 }
 
-/// One follower fails, then the other. Catches: commit without a majority, stopping when one follower is missing.
+/// One follower fails, then the other. Catches: commit without a majority, stopping when one
+/// follower is missing.
 #[test]
 fn follower_failure_3b() {
     lab_test!(|| {
@@ -84,7 +87,8 @@ fn leader_failure_3b() {
     });
 }
 
-/// A follower that was away catches up. Catches: a returning follower, with a higher term, that blocks agreement.
+/// A follower that was away catches up. Catches: a returning follower, with a higher term, that
+/// blocks agreement.
 #[test]
 fn fail_agree_3b() {
     lab_test!(|| {
@@ -105,7 +109,8 @@ fn fail_agree_3b() {
     });
 }
 
-/// Three of five followers away: no agreement. Catches: commits by a minority, an uncommitted entry that survives wrongly.
+/// Three of five followers away: no agreement. Catches: commits by a minority, an uncommitted entry
+/// that survives wrongly.
 #[test]
 fn fail_no_agree_3b() {
     lab_test!(|| {
@@ -176,7 +181,8 @@ fn concurrent_starts(f: &Fixture) -> bool {
     true
 }
 
-/// A leader comes back with entries that never committed. Catches: logs compared by length or value instead of term.
+/// A leader comes back with entries that never committed. Catches: logs compared by length or value
+/// instead of term.
 #[test]
 fn rejoin_3b() {
     lab_test!(|| {
@@ -198,7 +204,8 @@ fn rejoin_3b() {
     });
 }
 
-/// Long wrong tails are overwritten quickly. Catches: backing up one index a round trip, votes without the freshness rule.
+/// Long wrong tails are overwritten quickly. Catches: backing up one index a round trip, votes
+/// without the freshness rule.
 #[test]
 fn backup_3b() {
     lab_test!(|| {
@@ -242,7 +249,8 @@ fn backup_3b() {
     });
 }
 
-/// Not too many RPCs: for an election, for ten agreements, for an idle second. Catches: one RPC a proposal, busy heartbeats.
+/// Not too many RPCs: for an election, for ten agreements, for an idle second. Catches: one RPC a
+/// proposal, busy heartbeats.
 #[test]
 fn count_3b() {
     lab_test!(|| {
@@ -267,7 +275,8 @@ fn count_3b() {
     });
 }
 
-/// One attempt at ten agreements; the count of RPCs after it, or `None` if the leader changed on the way.
+/// One attempt at ten agreements; the count of RPCs after it, or `None` if the leader changed on
+/// the way.
 fn count_agreements(f: &Fixture) -> Option<u64> {
     const ITERS: u64 = 10;
     let leader = f.leader();

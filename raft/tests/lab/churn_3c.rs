@@ -72,7 +72,8 @@ fn churn(title: &str, reliable: bool) {
                 f.down(i);
             }
         }
-        // Crash and restart faster than an election takes, but not so fast that nothing is ever decided.
+        // Crash and restart faster than an election takes, but not so fast that nothing is ever
+        // decided.
         labrt::sleep(ELECTION_TIMEOUT * 7 / 10);
     }
     labrt::sleep(ELECTION_TIMEOUT);

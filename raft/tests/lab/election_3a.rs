@@ -3,7 +3,8 @@
 use crate::harness::{ELECTION_TIMEOUT, Fixture, ms};
 use tester::lab_test;
 
-/// One leader in a healthy network, and it stays (§5.2). Catches: never electing, endless split votes, no heartbeats.
+/// One leader in a healthy network, and it stays (§5.2). Catches: never electing, endless split
+/// votes, no heartbeats.
 #[test]
 fn initial_election_3a() {
     lab_test!(|| {
@@ -24,8 +25,8 @@ fn initial_election_3a() {
     });
 }
 
-/// A new leader when the old one is cut off, none without a majority. Catches: leading without a majority, an old leader that does
-/// not step down, requests sent one after another.
+/// A new leader when the old one is cut off, none without a majority. Catches: leading without a
+/// majority, an old leader that does not step down, requests sent one after another.
 #[test]
 fn re_election_3a() {
     lab_test!(|| {
@@ -49,7 +50,8 @@ fn re_election_3a() {
     });
 }
 
-/// Nine times up to three of seven are cut off. Catches: timeouts that are not random, wrong majorities, stale votes.
+/// Nine times up to three of seven are cut off. Catches: timeouts that are not random, wrong
+/// majorities, stale votes.
 #[test]
 fn many_elections_3a() {
     lab_test!(|| {

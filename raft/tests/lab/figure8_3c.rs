@@ -4,7 +4,8 @@ use crate::harness::{ELECTION_TIMEOUT, Fixture, ms, random_command};
 use crate::servers::Cmd;
 use tester::{TestOptions, lab_test};
 
-/// A pause between two crashes: mostly too short for an agreement, now and then half an election timeout.
+/// A pause between two crashes: mostly too short for an agreement, now and then half an election
+/// timeout.
 fn pause() {
     let longest = if labrt::random_range(0..1000) < 100 {
         ELECTION_TIMEOUT.as_millis() as u64 / 2
@@ -14,7 +15,8 @@ fn pause() {
     labrt::sleep(ms(labrt::random_range(0..longest)));
 }
 
-/// Leaders crash right after a proposal. Catches: committing an entry of an older term by counting copies (§5.4.2).
+/// Leaders crash right after a proposal. Catches: committing an entry of an older term by counting
+/// copies (§5.4.2).
 #[test]
 fn figure8_3c() {
     lab_test!(|| {
@@ -53,15 +55,16 @@ fn small_command() -> Cmd {
     Cmd::Int(labrt::random_u64() % 10_000)
 }
 
-/// The same with lost, late and reordered messages instead of crashes. Catches: late replies that move indexes back, an old
-/// AppendEntries that truncates the log.
+/// The same with lost, late and reordered messages instead of crashes. Catches: late replies that
+/// move indexes back, an old AppendEntries that truncates the log.
 #[test]
 fn figure8_unreliable_3c() {
     lab_test!(figure8_unreliable);
 }
 
-/// Under this seed and the next, a follower was not caught up within the 10 s of the last agreement: heartbeats that overtook the
-/// entries were refused with the first hint again, and the leader threw away the way back that it had made since.
+/// Under this seed and the next, a follower was not caught up within the 10 s of the last
+/// agreement: heartbeats that overtook the entries were refused with the first hint again, and the
+/// leader threw away the way back that it had made since.
 #[test]
 fn figure8_unreliable_seed_297_3c() {
     lab_test!(TestOptions::default().seed(297), figure8_unreliable);

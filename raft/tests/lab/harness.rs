@@ -31,7 +31,8 @@ pub struct Fixture {
 }
 
 impl Fixture {
-    /// A cluster of `n` peers, calls to unreachable ones taking up to 7 s; prints the test's first line.
+    /// A cluster of `n` peers, calls to unreachable ones taking up to 7 s; prints the test's first
+    /// line.
     pub fn new(title: &str, n: usize, reliable: bool) -> Fixture {
         Fixture::with_snapshots(title, n, reliable, false)
     }
@@ -170,8 +171,9 @@ impl Fixture {
         (0..self.n).all(|i| self.peers.state(i).is_none_or(|(theirs, _)| theirs == term))
     }
 
-    /// Gets `command` committed and applied by at least `expected` peers, and returns its index. With `retry`, proposes it again
-    /// when a leader fails; it may then be in the log several times.
+    /// Gets `command` committed and applied by at least `expected` peers, and returns its index.
+    /// With `retry`, proposes it again when a leader fails; it may then be in the log several
+    /// times.
     pub fn one(&self, command: &Cmd, expected: usize, retry: bool) -> u64 {
         let started = labrt::now();
         let mut starts = 0;
@@ -203,7 +205,8 @@ impl Fixture {
         panic!("agreement on {command:?} failed: no {expected} servers within 10 s");
     }
 
-    /// Waits until at least `n` peers have applied `index`, and returns what. `None` when a peer moves on from `start_term`.
+    /// Waits until at least `n` peers have applied `index`, and returns what. `None` when a peer
+    /// moves on from `start_term`.
     pub fn wait(&self, index: u64, n: usize, start_term: Option<u64>) -> Option<Cmd> {
         let mut pause = ms(10);
         for _ in 0..30 {

@@ -1,4 +1,5 @@
-//! Raft under faults drawn from the seed, then healed: what was acknowledged is there, and the cluster serves again.
+//! Raft under faults drawn from the seed, then healed: what was acknowledged is there, and the
+//! cluster serves again.
 
 use std::sync::Arc;
 
@@ -20,8 +21,9 @@ impl Method for Propose {
     type Reply = Option<u64>;
 }
 
-/// Crashes, partitions, one-way cuts, slow, lossy and doubling links, drawn anew by each seed. Catches: promises broken by a crash,
-/// leaders that believe late replies, entries that get lost or change, clusters that do not come back.
+/// Crashes, partitions, one-way cuts, slow, lossy and doubling links, drawn anew by each seed.
+/// Catches: promises broken by a crash, leaders that believe late replies, entries that get lost or
+/// change, clusters that do not come back.
 #[test]
 fn nemesis_raft() {
     lab_test!(scenario);

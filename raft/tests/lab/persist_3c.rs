@@ -32,7 +32,8 @@ fn persist1_3c() {
     });
 }
 
-/// Overlapping crashes of five, five times. Catches: electing a server that lacks committed entries.
+/// Overlapping crashes of five, five times. Catches: electing a server that lacks committed
+/// entries.
 #[test]
 fn persist2_3c() {
     lab_test!(|| {
@@ -63,7 +64,8 @@ fn persist2_3c() {
     });
 }
 
-/// A leader and its follower crash, the third comes back. Catches: the one without the committed entry winning.
+/// A leader and its follower crash, the third comes back. Catches: the one without the committed
+/// entry winning.
 #[test]
 fn persist3_3c() {
     lab_test!(|| {
@@ -87,7 +89,8 @@ fn persist3_3c() {
     });
 }
 
-/// Many agreements at once over a lossy network. Catches: nothing sent again after a loss, stale replies taken as new.
+/// Many agreements at once over a lossy network. Catches: nothing sent again after a loss, stale
+/// replies taken as new.
 #[test]
 fn unreliable_agree_3c() {
     lab_test!(|| {

@@ -1,4 +1,5 @@
-//! The service that the tests put on top of each Raft peer: it remembers what was applied and compares it with the others.
+//! The service that the tests put on top of each Raft peer: it remembers what was applied and
+//! compares it with the others.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -33,7 +34,8 @@ struct Snapshot {
     commands: Vec<Cmd>,
 }
 
-/// One peer as the tests see it. A peer that was shut down stays, with its log, until it is started again.
+/// One peer as the tests see it. A peer that was shut down stays, with its log, until it is started
+/// again.
 #[derive(Default)]
 struct Peer {
     raft: Option<Raft>,
@@ -93,7 +95,8 @@ impl Peers {
     /// Starts peer `me`: the starter of the cluster.
     pub fn start(self: &Arc<Peers>, setup: ServerSetup) -> Vec<Box<dyn Hosted>> {
         let ServerSetup { peers, me, persister, tuning, .. } = setup;
-        // The course's channel is unbuffered: a service may be as slow as it likes to take what was committed.
+        // The course's channel is unbuffered: a service may be as slow as it likes to take what was
+        // committed.
         let (apply, applied) = channel::bounded(0);
         let mut peer = Peer::default();
         let saved = persister.read_snapshot();

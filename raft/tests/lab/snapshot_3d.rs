@@ -56,7 +56,8 @@ fn common(title: &str, fate: Fate, reliable: bool) {
     f.finish();
 }
 
-/// Catches: a log that is not trimmed, index arithmetic after trimming, a deadlock between applying and snapshots.
+/// Catches: a log that is not trimmed, index arithmetic after trimming, a deadlock between applying
+/// and snapshots.
 #[test]
 fn snapshot_basic_3d() {
     lab_test!(|| common("Test (3D): snapshots basic", Fate::Nothing, true));

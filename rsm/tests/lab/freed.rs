@@ -1,4 +1,5 @@
-//! A machine that drops much of its state: the disk follows at once ([`Snapshot::take_freed_bytes`]).
+//! A machine that drops much of its state: the disk follows at once
+//! ([`Snapshot::take_freed_bytes`]).
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -101,8 +102,8 @@ fn fill_and_clear(tells: bool) -> (usize, usize, Cluster, Servers) {
     (full, cleared, cluster, servers)
 }
 
-/// The snapshot that has the dropped items is replaced without another request, on every server; and what was dropped stays dropped
-/// when all of them start again from their disks.
+/// The snapshot that has the dropped items is replaced without another request, on every server;
+/// and what was dropped stays dropped when all of them start again from their disks.
 #[test]
 fn dropped_state_leaves_the_disk() {
     lab_test!(|| {

@@ -26,7 +26,8 @@ pub struct Fixture {
     leader: Arc<AtomicUsize>,
 }
 
-/// Starts a server. Only Raft is registered, so a kill reaches Raft alone, and rsm must notice by itself.
+/// Starts a server. Only Raft is registered, so a kill reaches Raft alone, and rsm must notice by
+/// itself.
 fn start(
     servers: &Servers,
     setup: ServerSetup,
@@ -70,7 +71,8 @@ impl Fixture {
         (0..SERVERS).find(|&i| self.server(i).raft().state().1).unwrap_or(0)
     }
 
-    /// Submits to one server after the other, of those in `among`, until one executes it or 10 s have passed.
+    /// Submits to one server after the other, of those in `among`, until one executes it or 10 s
+    /// have passed.
     pub fn one(&self, request: Request, among: &[usize]) -> Option<Reply> {
         let started = labrt::now();
         while started.elapsed() < PATIENCE {

@@ -1,4 +1,5 @@
-//! Reads that wait without a task: they end, whatever happens to the server, and see what they must.
+//! Reads that wait without a task: they end, whatever happens to the server, and see what they
+//! must.
 
 use std::time::Duration;
 
@@ -45,9 +46,9 @@ fn reads_at_once_see_what_was_executed() {
     });
 }
 
-/// A leader that is cut off cannot confirm reads. Each ends when its patience is over, with the next
-/// heartbeat. By the paper's rules such a leader stays leader; by check-quorum it steps down after an
-/// election timeout, and the reads that still wait end then.
+/// A leader that is cut off cannot confirm reads. Each ends when its patience is over, with the
+/// next heartbeat. By the paper's rules such a leader stays leader; by check-quorum it steps down
+/// after an election timeout, and the reads that still wait end then.
 #[test]
 fn reads_of_a_leader_that_is_cut_off_lose_patience() {
     lab_test!(|| {

@@ -52,7 +52,8 @@ fn leader_failure_4a() {
     });
 }
 
-/// A leader in a minority keeps its callers waiting, and gives them up as soon as it hears of the new term.
+/// A leader in a minority keeps its callers waiting, and gives them up as soon as it hears of the
+/// new term.
 #[test]
 fn leader_partition_4a() {
     lab_test!(|| {

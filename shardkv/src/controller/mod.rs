@@ -1,8 +1,9 @@
-//! The controller: makes one configuration follow another, and moves the shards that this takes. A client without a server of its
-//! own: what it must not forget is in the store ([`record`]).
+//! The controller: makes one configuration follow another, and moves the shards that this takes. A
+//! client without a server of its own: what it must not forget is in the store ([`record`]).
 //!
-//! A group that is down makes a change wait, since its shards can neither be taken nor given. What waits looks at the record again and
-//! again: when somebody else has completed the change meanwhile, it is done.
+//! A group that is down makes a change wait, since its shards can neither be taken nor given. What
+//! waits looks at the record again and again: when somebody else has completed the change
+//! meanwhile, it is done.
 
 mod record;
 
@@ -21,7 +22,8 @@ use crate::messages::{Chunk, CopyArgs, InstallArgs};
 use crate::shard::{ConfigNum, Gid, ShardId};
 use record::{Garbage, KEY, Move, Next, Phase, Record, homeless, moves};
 
-/// How long a group is asked to freeze or install before the controller looks whether that is still called for.
+/// How long a group is asked to freeze or install before the controller looks whether that is still
+/// called for.
 const PATIENCE: Duration = Duration::from_millis(500);
 /// How long the first group is asked to take its shards when a service begins.
 const FIRST_PATIENCE: Duration = Duration::from_secs(5);
@@ -32,8 +34,8 @@ const LAST_SWEEP_PATIENCE: Duration = Duration::from_millis(500);
 /// Configurations during which a group that has left, and does not answer, is asked again.
 const SWEEPS_AFTER_LEAVING: u64 = 4;
 
-/// A client that stores and changes the configuration. Any number may be at work at once; [`query`](ShardController::query) may be
-/// called by many tasks.
+/// A client that stores and changes the configuration. Any number may be at work at once;
+/// [`query`](ShardController::query) may be called by many tasks.
 #[derive(Clone)]
 pub struct ShardController {
     store: kvsrv::Clerk,
@@ -46,16 +48,16 @@ pub struct ShardController {
 pub enum Change {
     /// The configuration was made current, by this controller or by one that finished its work.
     Done,
-    /// Another change is under way, or was made since the configuration was computed, or this one was
-    /// withdrawn. Query the configuration before computing another one.
+    /// Another change is under way, or was made since the configuration was computed, or this one
+    /// was withdrawn. Query the configuration before computing another one.
     Superseded,
 }
 
 /// A change that is under way.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Progress {
-    /// The configuration that is to be current. Of a change that is being withdrawn, the one before,
-    /// under another number.
+    /// The configuration that is to be current. Of a change that is being withdrawn, the one
+    /// before, under another number.
     pub config: ShardConfig,
     /// Whether [`ShardController::withdraw`] can take it back.
     pub can_be_withdrawn: bool,
@@ -93,28 +95,24 @@ pub enum ControllerError {
     /// The change under way has begun to install shards: it can only go on.
     #[error("the change to configuration {0} has begun to move shards: it can only be finished")]
     TooLate(ConfigNum),
-    /// A group that should have the shard does not: it lost its disk, or is not the one that joined.
+    /// A group that should have the shard does not: it lost its disk, or is not the one that
+    /// joined.
     #[error(
-        "group {gid} refuses to hand over or take shard {shard} in configuration {num}, which is still due"
+        "group {gid} refuses to hand over or take shard {shard} in configuration {num}, which is \
+         still due"
     )]
-    Refused {
-        /// The group.
-        gid: Gid,
-        /// The shard.
-        shard: ShardId,
-        /// The configuration.
-        num: ConfigNum,
-    },
+    Refused { gid: Gid, shard: ShardId, num: ConfigNum },
 }
 
 impl ShardController {
-    /// A controller that keeps its record on the server named `store` and reaches all servers through `connect`.
+    /// A controller that keeps its record on the server named `store` and reaches all servers
+    /// through `connect`.
     pub fn new(connect: Connect, store: &str) -> ShardController {
         let store = kvsrv::Clerk::new(connect(store));
         ShardController { store, connect }
     }
 
-    // ---- the record ---------------------------------------------------------------------------------------------------
+    // ---- the record ----------------------------------------------------------------------------
 
     fn read(&self) -> Result<(Record, Version), ControllerError> {
         self.read_until(NEVER)
@@ -132,8 +130,8 @@ impl ShardController {
             .map_err(|error| ControllerError::BadRecord(error.to_string()))
     }
 
-    /// Replaces the record by what `change` makes of it. Reads the record again after a Put that was
-    /// refused, or whose fate is unknown. Returns the new record, or the stored one if `change`
+    /// Replaces the record by what `change` makes of it. Reads the record again after a Put that
+    /// was refused, or whose fate is unknown. Returns the new record, or the stored one if `change`
     /// returns `None` for it.
     fn update(
         &self,
@@ -233,7 +231,8 @@ impl ShardController {
 
     // ---- changes ------------------------------------------------------------------------------
 
-    /// Takes over from a controller that is gone: finishes the change under way, if there is one, and the deletions that are left.
+    /// Takes over from a controller that is gone: finishes the change under way, if there is one,
+    /// and the deletions that are left.
     ///
     /// # Errors
     /// As [`change_config_to`](ShardController::change_config_to).
@@ -246,16 +245,20 @@ impl ShardController {
         self.sweep(record)
     }
 
-    /// Makes `new` the current configuration, moving the shards that change hands. `new` is computed from a
-    /// [`query`](ShardController::query); if the configuration has changed since, or somebody else's change is under way, nothing
-    /// happens (call [`init_controller`](ShardController::init_controller) to finish it, then query and compute anew). Waits while a
-    /// group is down that a shard moves from or to; no shard is taken from its group before all of these groups have answered.
+    /// Makes `new` the current configuration, moving the shards that change hands. `new` is
+    /// computed from a [`query`](ShardController::query); if the configuration has changed since,
+    /// or somebody else's change is under way, nothing happens (call
+    /// [`init_controller`](ShardController::init_controller) to finish it, then query and compute
+    /// anew). Waits while a group is down that a shard moves from or to; no shard is taken from its
+    /// group before all of these groups have answered.
     ///
-    /// A change under way that waits for a group that does not answer, and has not touched any shard, gives way to this one.
+    /// A change under way that waits for a group that does not answer, and has not touched any
+    /// shard, gives way to this one.
     ///
     /// # Errors
-    /// [`ControllerError::BadConfig`]; [`ControllerError::Homeless`] if `new` takes a shard from its group and gives it to none; others
-    /// as their texts say. After [`ControllerError::Refused`] the change is still under way.
+    /// [`ControllerError::BadConfig`]; [`ControllerError::Homeless`] if `new` takes a shard from
+    /// its group and gives it to none; others as their texts say. After
+    /// [`ControllerError::Refused`] the change is still under way.
     pub fn change_config_to(&self, new: &ShardConfig) -> Result<Change, ControllerError> {
         new.check()?;
         let first = self.assign(NEVER)?;
@@ -285,11 +288,13 @@ impl ShardController {
         Ok(Change::Done)
     }
 
-    /// Takes the change under way back. Shards that it has frozen are served again by their groups; waits while one of those is down.
-    /// Afterwards no change is under way. Does nothing if there is none.
+    /// Takes the change under way back. Shards that it has frozen are served again by their groups;
+    /// waits while one of those is down. Afterwards no change is under way. Does nothing if there
+    /// is none.
     ///
     /// # Errors
-    /// [`ControllerError::TooLate`] if shards may have been installed already; others as their texts say.
+    /// [`ControllerError::TooLate`] if shards may have been installed already; others as their
+    /// texts say.
     pub fn withdraw(&self) -> Result<(), ControllerError> {
         let record = self.update(Record::withdraw)?;
         match &record.next {
@@ -310,8 +315,9 @@ impl ShardController {
         groups.into_iter().filter(silent).map(|(gid, _)| *gid).collect()
     }
 
-    /// Steps 2 to 4 of the crate's picture, as far as they are left. Returns the record when the change to `new` is no longer under
-    /// way: it is complete, whoever completed it, or was withdrawn.
+    /// Steps 2 to 4 of the crate's picture, as far as they are left. Returns the record when the
+    /// change to `new` is no longer under way: it is complete, whoever completed it, or was
+    /// withdrawn.
     fn reconcile(&self, new: &ShardConfig) -> Result<Record, ControllerError> {
         let mut clerks = Clerks { connect: &self.connect, clerks: BTreeMap::new() };
         loop {
@@ -334,7 +340,8 @@ impl ShardController {
         }
     }
 
-    /// Waits until all groups that take part have answered. `None`, here and below: the change has gone on without us.
+    /// Waits until all groups that take part have answered. `None`, here and below: the change has
+    /// gone on without us.
     fn ask_all(
         &self,
         clerks: &mut Clerks<'_>,
@@ -453,7 +460,8 @@ impl ShardController {
         Ok(Some(()))
     }
 
-    /// Asks a group until it has done its part, or until this phase of the change is over without us: `None`.
+    /// Asks a group until it has done its part, or until this phase of the change is over without
+    /// us: `None`.
     fn until_answered<R>(
         &self,
         next: &Next,
@@ -466,7 +474,8 @@ impl ShardController {
             if let Ok(Ok(done)) = answer {
                 return Ok(Some(done));
             }
-            // Read after the answer: a group refuses what is out of date only after the record has moved on.
+            // Read after the answer: a group refuses what is out of date only after the record has
+            // moved on.
             let (record, _) = self.read()?;
             if record.next.as_ref() != Some(next) {
                 return Ok(None);
@@ -478,8 +487,9 @@ impl ShardController {
         }
     }
 
-    /// Steps 5 and 6: has groups delete what they no longer serve. A group that does not answer keeps its entry in the record for
-    /// the next time, or for some times if it has left: should it come again after that, [`Record::complete`] makes a new one.
+    /// Steps 5 and 6: has groups delete what they no longer serve. A group that does not answer
+    /// keeps its entry in the record for the next time, or for some times if it has left: should it
+    /// come again after that, [`Record::complete`] makes a new one.
     fn sweep(&self, record: Record) -> Result<(), ControllerError> {
         if record.garbage.is_empty() {
             return Ok(());

@@ -177,7 +177,8 @@ pub(crate) fn moves<'a>(
         .filter(|step| step.from != step.to)
 }
 
-/// The first shard that `config` gives to a group it does not have; a shard without a group is one only if `served` says so.
+/// The first shard that `config` gives to a group it does not have; a shard without a group is one
+/// only if `served` says so.
 pub(crate) fn homeless(config: &ShardConfig, served: impl Fn(ShardId) -> bool) -> Option<ShardId> {
     let groups: &Groups = config.groups();
     debug_assert_eq!(config.shards().len(), SHARDS);

@@ -1,7 +1,7 @@
 //! The replicated state of a group: all shards, behind the interface of `rsm`.
 //!
-//! Whether this group serves a key is decided here, in log order, and not in front of the log: only so do a Put and the Freeze of its
-//! shard have an order that all servers agree on.
+//! Whether this group serves a key is decided here, in log order, and not in front of the log: only
+//! so do a Put and the Freeze of its shard have an order that all servers agree on.
 
 use kvapi::{Error, GetArgs, PutArgs, Version, VersionedStore};
 use rsm::{RestoreError, Snapshot};
@@ -20,8 +20,8 @@ pub struct Machine {
 }
 
 impl Machine {
-    /// The state in which a group begins, be it for the first time or after the loss of its disks: it
-    /// serves no shard.
+    /// The state in which a group begins, be it for the first time or after the loss of its disks:
+    /// it serves no shard.
     pub fn new() -> Machine {
         Machine { shards: vec![ShardState::default(); SHARDS], freed: 0 }
     }

@@ -90,8 +90,8 @@ impl ShardState {
         }
     }
 
-    /// Some of the data of a shard that is frozen at `num`: the entries after this key. `None` where
-    /// it is not, or not yet.
+    /// Some of the data of a shard that is frozen at `num`: the entries after this key. `None`
+    /// where it is not, or not yet.
     pub(crate) fn chunk(&self, num: ConfigNum, number: u64, after: Option<&str>) -> Option<Chunk> {
         match &self.phase {
             Phase::Frozen(store) if num == self.num => Some(Chunk::of(store, number, after)),

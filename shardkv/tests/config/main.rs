@@ -1,4 +1,5 @@
-//! Configurations: the spec's computed vectors, the course's test, and what callers can get wrong. No network.
+//! Configurations: the spec's computed vectors, the course's test, and what callers can get wrong.
+//! No network.
 
 use std::collections::BTreeMap;
 

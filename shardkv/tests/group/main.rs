@@ -1,5 +1,5 @@
-//! What a group does with shard requests that come twice, late, or from controllers that were overtaken. The machine alone, no
-//! network.
+//! What a group does with shard requests that come twice, late, or from controllers that were
+//! overtaken. The machine alone, no network.
 
 use kvapi::{Error, GetArgs, PutArgs, Version};
 use rsm::{Request as _, Snapshot as _};
@@ -65,7 +65,8 @@ fn value(value: &str, version: u64) -> Result<(String, Version), Error> {
 
 const REFUSED: Result<(), Error> = Err(Error::WrongGroup);
 
-/// There and back again: the key, its value and its version move, and at most one group serves them.
+/// There and back again: the key, its value and its version move, and at most one group serves
+/// them.
 #[test]
 fn a_shard_moves_and_comes_back() {
     let (mut one, mut two) = (Group::first(), Group::new());
@@ -203,7 +204,8 @@ fn a_withdrawn_change_gives_the_shard_back() {
     assert_eq!(Group::new().thaw(3), REFUSED, "nothing to give back");
 }
 
-/// A key in a shard that is not its own comes from no sequence of requests: such a state is not restored.
+/// A key in a shard that is not its own comes from no sequence of requests: such a state is not
+/// restored.
 #[test]
 fn a_stray_key_is_not_restored() {
     let stray =

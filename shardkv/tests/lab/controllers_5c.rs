@@ -39,8 +39,9 @@ fn join_and_leave(
             return;
         }
         if !s.is_member(sck, gid) {
-            // The controller of the round before had begun a change just before its client was removed (seed 31 of
-            // partition_recovery_unreliable_no_clerk_5c). The course's test fails then.
+            // The controller of the round before had begun a change just before its client was
+            // removed (seed 31 of partition_recovery_unreliable_no_clerk_5c). The course's test
+            // fails then.
             sck.init_controller().unwrap();
             continue;
         }
@@ -63,8 +64,9 @@ fn join_and_leave(
     }
 }
 
-/// A controller joins and removes groups until group 1 is shut down and it is stuck, then it is cut off. Another one must finish what
-/// it was at. With `comes_back`, the first one is connected again and must see that it was overtaken.
+/// A controller joins and removes groups until group 1 is shut down and it is stuck, then it is cut
+/// off. Another one must finish what it was at. With `comes_back`, the first one is connected again
+/// and must see that it was overtaken.
 pub fn partition_controller(s: &Sharded, ck: &TestClerk, spread: &Spread, comes_back: bool) {
     const BLOCKED: u64 = 1;
     let (sck, client) = s.controller();
@@ -93,7 +95,8 @@ pub fn partition_controller(s: &Sharded, ck: &TestClerk, spread: &Spread, comes_
     }
     let Some(Aim { gid, joins, from }) = *aim.lock() else { fatal!("no change was begun") };
     // If it was cut off before its change was stored, there is nothing to finish (seed 274 of
-    // partition_recovery_unreliable_no_clerk_5c, where a group was about to leave; the course's test fails then).
+    // partition_recovery_unreliable_no_clerk_5c, where a group was about to leave; the course's
+    // test fails then).
     let expected = if config.num() == from { !joins } else { joins };
     let present = config.is_member(Gid::new(gid));
     if expected != present {
@@ -160,7 +163,8 @@ fn acquire_lock_concurrent_unreliable_5c() {
     lab_test!(|| concurrent_controllers(false));
 }
 
-/// A controller is cut off in the middle of a join, which another one finishes. When it is back, its call returns.
+/// A controller is cut off in the middle of a join, which another one finishes. When it is back,
+/// its call returns.
 #[test]
 fn partition_controller_join_5c() {
     lab_test!(|| {
@@ -192,8 +196,9 @@ fn partition_controller_join_5c() {
     });
 }
 
-/// A controller is cut off before its change is stored: there is nothing to finish, another one makes a change of its own, and the first
-/// learns that it was overtaken (what seed 274 of the test of three unreliable rounds came to).
+/// A controller is cut off before its change is stored: there is nothing to finish, another one
+/// makes a change of its own, and the first learns that it was overtaken (what seed 274 of the test
+/// of three unreliable rounds came to).
 #[test]
 fn a_change_that_was_not_stored_5c() {
     lab_test!(|| {
@@ -221,7 +226,8 @@ fn a_change_that_was_not_stored_5c() {
     });
 }
 
-/// Controllers are cut off, overtaken and come back, some rounds, perhaps with clients that write all the while.
+/// Controllers are cut off, overtaken and come back, some rounds, perhaps with clients that write
+/// all the while.
 fn partition_recovery(rounds: usize, clients: usize, reliable: bool) {
     const TIME: Duration = Duration::from_secs(60);
     let title = "Test (5C): controllers with leased leadership ...";

@@ -8,11 +8,12 @@ use tester::lab_test;
 
 use crate::harness::{Sharded, background, within};
 
-/// What a call may take while a minority is cut off: an election, and the time that the old leader keeps a request.
+/// What a call may take while a minority is cut off: an election, and the time that the old leader
+/// keeps a request.
 const LIMIT: Duration = Duration::from_secs(4);
 
-/// The clerk's last leader is in the minority now, knows of no other, and answers nothing. Get, Put and a change of the
-/// configuration are done by the majority, before anything heals.
+/// The clerk's last leader is in the minority now, knows of no other, and answers nothing. Get, Put
+/// and a change of the configuration are done by the majority, before anything heals.
 #[test]
 fn a_leader_that_is_cut_off_keeps_nobody_5a() {
     lab_test!(|| {

@@ -1,5 +1,5 @@
-//! Moves while servers crash, groups are partitioned and controllers are cut off half-way, with snapshots: nothing is lost, doubled or
-//! served stale.
+//! Moves while servers crash, groups are partitioned and controllers are cut off half-way, with
+//! snapshots: nothing is lost, doubled or served stale.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -39,7 +39,8 @@ fn one_fault(s: &Sharded) {
     group.connect_one(i);
 }
 
-/// One group joins or leaves, never the last one. Whether that comes to anything is not looked at: others do the same.
+/// One group joins or leaves, never the last one. Whether that comes to anything is not looked at:
+/// others do the same.
 fn one_change(sck: &ShardController) {
     sck.init_controller().unwrap();
     let mut config = sck.query().unwrap();
@@ -104,7 +105,8 @@ fn moves_under_faults<End: FnOnce()>(reliable: bool, faults: impl FnOnce(&Sharde
         })
     });
     let end_faults = faults(&s);
-    // Controllers, each cut off before it is done, perhaps; they come back when the others have gone on.
+    // Controllers, each cut off before it is done, perhaps; they come back when the others have
+    // gone on.
     let mut controllers = Vec::new();
     let begin = labrt::now();
     while begin.elapsed() < TIME {
@@ -142,7 +144,8 @@ fn moves_under_faults<End: FnOnce()>(reliable: bool, faults: impl FnOnce(&Sharde
             Err(error) => fatal!("Get({key}) gave {error}"),
         }
     }
-    // A group that nobody asks any more executes what an earlier leader has left in its log only with the next request (§5.4.2).
+    // A group that nobody asks any more executes what an earlier leader has left in its log only
+    // with the next request (§5.4.2).
     for gid in GIDS {
         let client = s.kv.cluster().make_client();
         let clerk = GroupClerk::new(client.ends_to(&s.kv.cluster().group(gid).server_names()));
@@ -170,7 +173,8 @@ fn moves_under_faults_unreliable_5c() {
     lab_test!(|| moves_under_faults(false, random_faults));
 }
 
-/// Under a schedule of faults drawn from the seed (see docs/TESTING.md), which strikes one of the groups.
+/// Under a schedule of faults drawn from the seed (see docs/TESTING.md), which strikes one of the
+/// groups.
 #[test]
 fn nemesis_5c() {
     lab_test!(|| moves_under_faults(true, drawn_faults));

@@ -1,4 +1,5 @@
-//! What has moved is freed: in memory, also when the controller that moved it is gone before it could say "delete".
+//! What has moved is freed: in memory, also when the controller that moved it is gone before it
+//! could say "delete".
 
 use std::time::Duration;
 
@@ -12,7 +13,8 @@ fn size(spread: &Spread) -> usize {
     spread.keys.iter().chain(&spread.values).map(String::len).sum()
 }
 
-/// Every server of every group holds what is its own, and nothing of what has moved; a group that left holds nothing.
+/// Every server of every group holds what is its own, and nothing of what has moved; a group that
+/// left holds nothing.
 #[test]
 fn moved_data_is_freed_5b() {
     lab_test!(|| {
@@ -35,7 +37,8 @@ fn moved_data_is_freed_5b() {
     });
 }
 
-/// The disk follows although nobody writes any more: what has moved is not in the old group's snapshot.
+/// The disk follows although nobody writes any more: what has moved is not in the old group's
+/// snapshot.
 #[test]
 fn moved_data_leaves_the_disk_5b() {
     lab_test!(|| {
@@ -63,8 +66,9 @@ fn deletion_is_made_up_for_5b() {
         let ck = s.kv.make_clerk();
         let spread = s.spread_puts(&ck);
         let gid = s.new_gid();
-        // The group that takes is down, so the change stands still after the first Freeze. Then the group that gives goes down at
-        // about the time when it should delete; whenever that is, nothing may be left in the end.
+        // The group that takes is down, so the change stands still after the first Freeze. Then the
+        // group that gives goes down at about the time when it should delete; whenever that is,
+        // nothing may be left in the end.
         s.start_group(gid);
         let (joins, sck) = (s.clone(), s.sck.clone());
         let joined = crate::harness::background(move || joins.join(&sck, gid));

@@ -97,7 +97,7 @@ impl Sharded {
         self
     }
 
-    // ---- groups -------------------------------------------------------------------------------------------------------
+    // ---- groups --------------------------------------------------------------------------------
 
     /// A number nobody has.
     pub fn new_gid(&self) -> u64 {
@@ -155,7 +155,7 @@ impl Sharded {
             .collect()
     }
 
-    // ---- controllers --------------------------------------------------------------------------------------------------
+    // ---- controllers ---------------------------------------------------------------------------
 
     /// A new controller with a client of its own.
     pub fn controller(&self) -> (ShardController, Client) {
@@ -163,7 +163,8 @@ impl Sharded {
         (ShardController::new(connect(&client), STORE), client)
     }
 
-    /// Makes a group a part of the configuration, as the controller sees it. A group that is there already fails the test.
+    /// Makes a group a part of the configuration, as the controller sees it. A group that is there
+    /// already fails the test.
     pub fn join(&self, sck: &ShardController, gid: u64) -> Change {
         let mut config = sck.query().unwrap();
         config.join_balance(group(gid)).unwrap_or_else(|error| panic!("join {gid}: {error}"));
@@ -181,7 +182,8 @@ impl Sharded {
         sck.query().unwrap().is_member(Gid::new(gid))
     }
 
-    /// Starts groups and joins them, one after the other; false as soon as one is not a member afterwards.
+    /// Starts groups and joins them, one after the other; false as soon as one is not a member
+    /// afterwards.
     pub fn join_groups(&self, sck: &ShardController, gids: &[u64]) -> bool {
         gids.iter().all(|&gid| {
             self.start_group(gid);
@@ -207,7 +209,7 @@ impl Sharded {
         })
     }
 
-    // ---- keys ---------------------------------------------------------------------------------------------------------
+    // ---- keys ----------------------------------------------------------------------------------
 
     pub fn spread_puts(&self, ck: &TestClerk) -> Spread {
         let (keys, values) = self.kv.spread_puts(ck, KEYS);

@@ -25,7 +25,8 @@ fn first_configuration_5a() {
     });
 }
 
-/// A change computed from an old configuration has no effect; one that leaves data without a home is refused.
+/// A change computed from an old configuration has no effect; one that leaves data without a home
+/// is refused.
 #[test]
 fn changes_that_cannot_be_made_5a() {
     lab_test!(|| {

@@ -1,5 +1,5 @@
-//! What operators do wrong, and what they can do about it: groups that do not exist, changes that have
-//! to be taken back, groups that lost their disks.
+//! What operators do wrong, and what they can do about it: groups that do not exist, changes that
+//! have to be taken back, groups that lost their disks.
 
 use std::time::Duration;
 
@@ -12,8 +12,8 @@ use crate::harness::{STORE, Sharded, background, connect, group, within};
 /// A group that nobody starts, as after a typing error.
 const NOBODY: u64 = 9;
 
-/// The operator joins a group that does not exist. All keys stay available, the operator can see what
-/// the change waits for, and takes it back; the next change is made.
+/// The operator joins a group that does not exist. All keys stay available, the operator can see
+/// what the change waits for, and takes it back; the next change is made.
 #[test]
 fn a_group_that_does_not_exist_takes_nothing_down_5b() {
     lab_test!(|| {
@@ -37,8 +37,8 @@ fn a_group_that_does_not_exist_takes_nothing_down_5b() {
     });
 }
 
-/// The same, and the operator does not know about taking changes back: another change replaces the one
-/// that waits for nobody. A change whose groups are all there is not replaced.
+/// The same, and the operator does not know about taking changes back: another change replaces the
+/// one that waits for nobody. A change whose groups are all there is not replaced.
 #[test]
 fn a_change_that_waits_for_nobody_is_replaced_5b() {
     lab_test!(|| {
@@ -58,8 +58,8 @@ fn a_change_that_waits_for_nobody_is_replaced_5b() {
     });
 }
 
-/// A change has frozen its first shard and its controller is gone. Taken back, every shard is served
-/// again where it was, under a number that late requests of the change do not reach.
+/// A change has frozen its first shard and its controller is gone. Taken back, every shard is
+/// served again where it was, under a number that late requests of the change do not reach.
 #[test]
 fn a_withdrawn_change_gives_shards_back_5b() {
     lab_test!(|| {

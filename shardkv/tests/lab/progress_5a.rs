@@ -33,8 +33,8 @@ fn progress_shutdown_5a() {
     });
 }
 
-/// A group joins and leaves all the time: keys that stay are served, by groups that take part in the changes. Counted: how many Gets
-/// are done, and how long the slowest took.
+/// A group joins and leaves all the time: keys that stay are served, by groups that take part in
+/// the changes. Counted: how many Gets are done, and how long the slowest took.
 #[test]
 fn progress_join_5a() {
     lab_test!(|| {

@@ -1,5 +1,5 @@
-//! The scenario most key/value tests share: clients compete for keys while the network loses messages, partitions come and go, and
-//! servers restart.
+//! The scenario most key/value tests share: clients compete for keys while the network loses
+//! messages, partitions come and go, and servers restart.
 
 use std::time::Duration;
 
@@ -24,7 +24,6 @@ const RANDOM_KEYS: usize = 100;
 pub struct GenericTest {
     /// What the title ends with, such as `4B basic`.
     pub part: &'static str,
-    /// Clients.
     pub clients: usize,
     /// Servers of group 0.
     pub servers: usize,
@@ -97,8 +96,8 @@ impl GenericTest {
         title
     }
 
-    /// Runs the scenario, the clean-up included. The harness's cluster must have been made with these parameters, and begun with the
-    /// [title](GenericTest::title).
+    /// Runs the scenario, the clean-up included. The harness's cluster must have been made with
+    /// these parameters, and begun with the [title](GenericTest::title).
     #[track_caller]
     pub fn run(&self, harness: &KvHarness) {
         let group = harness.cluster().group(GROUP_0);
@@ -118,7 +117,8 @@ impl GenericTest {
         harness.cleanup();
     }
 
-    /// Clients for a second, the checks after it, and the end of the partitions that began meanwhile.
+    /// Clients for a second, the checks after it, and the end of the partitions that began
+    /// meanwhile.
     #[track_caller]
     fn clients_round(
         &self,
@@ -155,7 +155,8 @@ impl GenericTest {
         total
     }
 
-    /// A thousand puts one after the other, each within a third of a heartbeat; the clean-up included.
+    /// A thousand puts one after the other, each within a third of a heartbeat; the clean-up
+    /// included.
     #[track_caller]
     pub fn run_speed(&self, harness: &KvHarness) {
         const PUTS: u64 = 1000;

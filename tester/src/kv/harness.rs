@@ -180,14 +180,15 @@ impl<A: Api> Harness<A> {
 
     // ---- the verdict --------------------------------------------------------------------------
 
-    /// Judges the whole history so far. An illegal one fails the test; one that could not be decided
-    /// is inconclusive, which is not a pass.
+    /// Judges the whole history so far. An illegal one fails the test; one that could not be
+    /// decided is inconclusive, which is not a pass.
     #[track_caller]
     pub fn check_porcupine(&self) {
         self.recorder.check_porcupine();
     }
 
-    /// Judges what has not been judged yet, prints the line of the last part, cleans the cluster up.
+    /// Judges what has not been judged yet, prints the line of the last part, cleans the cluster
+    /// up.
     #[track_caller]
     pub fn cleanup(&self) {
         self.recorder.cleanup();
@@ -206,7 +207,7 @@ impl Harness<Versioned> {
         Harness::with_maker(cluster, boxed, random_keys)
     }
 
-    // ---- recorded operations ------------------------------------------------------------------------------------------
+    // ---- recorded operations -------------------------------------------------------------------
 
     /// A get, recorded and counted.
     ///
@@ -218,7 +219,8 @@ impl Harness<Versioned> {
         result
     }
 
-    /// A get that is recorded but does not show in `#Ops`, where the course's tests use a bare clerk.
+    /// A get that is recorded but does not show in `#Ops`, where the course's tests use a bare
+    /// clerk.
     ///
     /// # Errors
     /// The clerk's.
@@ -248,7 +250,8 @@ impl Harness<Versioned> {
         result
     }
 
-    /// A put that is recorded but does not show in `#Ops`, where the course's tests use a bare clerk.
+    /// A put that is recorded but does not show in `#Ops`, where the course's tests use a bare
+    /// clerk.
     ///
     /// # Errors
     /// The clerk's.
@@ -275,8 +278,8 @@ impl Harness<Versioned> {
         }
     }
 
-    /// Puts until it has certainly taken effect, perhaps more than once; returns the version after it. Assumes that nobody else writes
-    /// the key.
+    /// Puts until it has certainly taken effect, perhaps more than once; returns the version after
+    /// it. Assumes that nobody else writes the key.
     #[track_caller]
     pub fn put_at_least_once(
         &self,
@@ -329,7 +332,8 @@ impl Harness<Versioned> {
         }
     }
 
-    /// Creates the key with a JSON value, again until the answer is certain; returns `version` plus one for each uncertain answer.
+    /// Creates the key with a JSON value, again until the answer is certain; returns `version` plus
+    /// one for each uncertain answer.
     #[track_caller]
     pub fn put_at_least_once_json<T: Serialize>(
         &self,

@@ -1,4 +1,5 @@
-//! Tests of key/value services: clerks whose operations are recorded, workloads, and a verdict on what they saw.
+//! Tests of key/value services: clerks whose operations are recorded, workloads, and a verdict on
+//! what they saw.
 //!
 //! ```text
 //!   client tasks ──▶ KvHarness::get / put ──▶ the service's Clerk ──▶ Client ──▶ network
@@ -8,10 +9,11 @@
 //!                        └─────▶ history.jsonl
 //! ```
 //!
-//! That is the versioned service of the 2025 labs; [`append`] does the same for Put, Append and Get of the editions before.
+//! That is the versioned service of the 2025 labs; [`append`] does the same for Put, Append and Get
+//! of the editions before.
 //!
-//! The model that histories are judged by is porcupine's own. It shares no code with kvapi, which the services are built on: a checker
-//! with the mistakes of what it checks finds none.
+//! The model that histories are judged by is porcupine's own. It shares no code with kvapi, which
+//! the services are built on: a checker with the mistakes of what it checks finds none.
 
 pub mod append;
 mod generic;

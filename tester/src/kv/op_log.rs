@@ -18,29 +18,18 @@ use super::text::Text;
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Request {
     /// The key's value.
-    Get {
-        /// The key.
-        key: String,
-    },
+    Get { key: String },
     /// To store a value, if the key has this version.
     Put {
-        /// The key.
         key: String,
-        /// The value.
         value: String,
         /// The version; zero if the key must be absent.
         version: Version,
     },
     /// To replace a value, in the service without versions.
-    Set {
-        /// The key.
-        key: String,
-        /// The value.
-        value: String,
-    },
+    Set { key: String, value: String },
     /// To extend a value, in the service without versions.
     Append {
-        /// The key.
         key: String,
         /// What to add.
         value: String,
@@ -71,7 +60,8 @@ impl Request {
     }
 }
 
-/// At most this many characters of a key or a value are worth showing; of a longer value its end, which tells it from others.
+/// At most this many characters of a key or a value are worth showing; of a longer value its end,
+/// which tells it from others.
 const SHOWN: usize = 24;
 
 fn cut(text: &str) -> Cow<'_, str> {
@@ -144,8 +134,8 @@ pub struct Op {
 
 /// A thread-safe list of operations in the order of their calls.
 ///
-/// An operation is recorded when it is called, so one that never returns is in the history, too: its
-/// put may have taken effect.
+/// An operation is recorded when it is called, so one that never returns is in the history, too:
+/// its put may have taken effect.
 ///
 /// Stamps are in the order of the calls and returns, and no two are equal: a nanosecond is added
 /// where the clock stands. The clock of a simulation stands most of the time, and equal instants of

@@ -1,4 +1,5 @@
-//! Clerks whose operations are recorded, and the verdict on the record: what the harnesses of all key/value services share.
+//! Clerks whose operations are recorded, and the verdict on the record: what the harnesses of all
+//! key/value services share.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};

@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use parking_lot::Mutex;
 
-/// A value seen. Where a key's value only grows, each Get sees what the one before saw and a little more: all of them are the
-/// beginnings of one string.
+/// A value seen. Where a key's value only grows, each Get sees what the one before saw and a little
+/// more: all of them are the beginnings of one string.
 #[derive(Clone)]
 pub struct Text {
     /// Only ever extended.

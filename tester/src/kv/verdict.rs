@@ -12,7 +12,8 @@ use porcupine::{Budget, Model, Operation, Options, Step, Verdict, check_operatio
 use super::op_log::{Answer, Op, Request};
 use super::text::Text;
 
-/// Steps the search may take for one key: some seconds. Histories of the labs take a few for each operation.
+/// Steps the search may take for one key: some seconds. Histories of the labs take a few for each
+/// operation.
 const STEPS: u64 = 20_000_000;
 
 /// Bytes the search may hold for one key.
@@ -64,7 +65,8 @@ pub(crate) struct Contradiction {
     pub(crate) text: String,
 }
 
-/// What is wrong with a history, if something is. The history says by itself which service it is of.
+/// What is wrong with a history, if something is. The history says by itself which service it is
+/// of.
 pub(crate) fn contradiction(ops: &[Op]) -> Option<Contradiction> {
     let unversioned_op = |op: &Op| {
         matches!(op.request, Request::Set { .. } | Request::Append { .. })
@@ -116,7 +118,8 @@ fn options() -> Options<'static> {
     Options { budget, ..Options::default() }
 }
 
-/// An operation in a model's words; `None` if it says nothing. An error if the model's service does not have it.
+/// An operation in a model's words; `None` if it says nothing. An error if the model's service does
+/// not have it.
 type Translated<M> = Result<Option<Operation<<M as Model>::Input, <M as Model>::Output>>, String>;
 
 fn judge_with<M: Model>(
@@ -192,14 +195,16 @@ fn versioned(at: usize, op: &Op) -> Translated<VersionedKv> {
         Answer::Failed(Error::TooLarge) => return Ok(None), // certainly not done
         Answer::Failed(Error::TimedOut) if get => return Ok(None),
         Answer::Failed(Error::TimedOut) => return Ok(Some(unanswered(at, call, input))),
-        // A clerk keeps these to itself. The model knows no such answer: give one that no operation of the kind may have.
+        // A clerk keeps these to itself. The model knows no such answer: give one that no operation
+        // of the kind may have.
         Answer::Failed(Error::WrongLeader | Error::WrongGroup) if get => Output::Done,
         Answer::Failed(Error::WrongLeader | Error::WrongGroup) => Output::value("", 0),
     };
     Ok(Some(Operation::new(op.client, call, input, returned.as_nanos(), output)))
 }
 
-/// A get that never returned says nothing; a write with an uncertain answer is one that never returned, of a client of its own.
+/// A Get that never returned proves nothing and is left out. A write with an uncertain answer
+/// becomes a write that never returned, of a separate client.
 fn unversioned(at: usize, op: &Op, key: &Arc<str>) -> Translated<Foreseen> {
     let key = Arc::clone(key);
     let input = match &op.request {
@@ -228,7 +233,8 @@ fn unversioned(at: usize, op: &Op, key: &Arc<str>) -> Translated<Foreseen> {
     Ok(Some(Operation::new(op.client, call, input, returned.as_nanos(), output)))
 }
 
-/// What a client of the service with Put, Append and Get was told: porcupine's output, except that values are not copied.
+/// What a client of the service with Put, Append and Get was told: porcupine's output, except that
+/// values are not copied.
 #[derive(Clone, PartialEq, Debug)]
 enum Told {
     Text(Text),
@@ -246,10 +252,11 @@ impl Told {
 
 /// Porcupine's model of Put, Append and Get, with a look ahead.
 ///
-/// Appends that overlap fit together in any order, each order gives another value, and only a later Get tells which it was: without
-/// one the search would try them all. Where a key's Puts all end before its Appends begin, and a Get sees what came of all of them, no
-/// value on the way can be anything but a beginning of that one. Cutting off the others changes no verdict: from them there is no way
-/// to that Get.
+/// Appends that overlap fit together in any order, each order gives another value, and only a later
+/// Get tells which it was: without one the search would try them all. Where a key's Puts all end
+/// before its Appends begin, and a Get sees what came of all of them, no value on the way can be
+/// anything but a beginning of that one. Cutting off the others changes no verdict: from them there
+/// is no way to that Get.
 struct Foreseen {
     model: AppendKv,
     /// What the last Get saw.

@@ -54,8 +54,8 @@ pub struct AppendEntry {
 }
 
 impl KvHarness {
-    /// Puts this client's entry under the key, reading the version anew until the answer is yes or maybe. Returns the version last read,
-    /// and whether it was yes.
+    /// Puts this client's entry under the key, reading the version anew until the answer is yes or
+    /// maybe. Returns the version last read, and whether it was yes.
     ///
     /// After a yes that nobody has overwritten, the entry read must be the one that was put.
     #[track_caller]
@@ -107,8 +107,9 @@ impl KvHarness {
         result
     }
 
-    /// Checks the final version of the key against all puts so far: `results` are added to `total`, which lives across calls. Where no answer
-    /// can have got lost (`reliable`), the version must be exactly the number of puts that were OK.
+    /// Checks the final version of the key against all puts so far: `results` are added to `total`,
+    /// which lives across calls. Where no answer can have got lost (`reliable`), the version must
+    /// be exactly the number of puts that were OK.
     #[track_caller]
     pub fn check_put_concurrent(
         &self,
@@ -132,10 +133,12 @@ impl KvHarness {
         }
     }
 
-    /// Runs `n` clients for at least `time`: each a task with a clerk of its own, which it gets with its number and a channel of stop
-    /// tokens. Returns what they gave, in order of their numbers.
+    /// Runs `n` clients for at least `time`: each a task with a clerk of its own, which it gets
+    /// with its number and a channel of stop tokens. Returns what they gave, in order of their
+    /// numbers.
     ///
-    /// The tokens are handed over one by one; a client that takes one only between two operations makes the others wait.
+    /// The tokens are handed over one by one; a client that takes one only between two operations
+    /// makes the others wait.
     #[track_caller]
     pub fn spawn_clients_and_wait<R: Send + 'static>(
         &self,
@@ -203,7 +206,8 @@ impl KvHarness {
         result
     }
 
-    /// Checks a list that clients have appended to: each client's numbers in order, gaps only where an append was uncertain.
+    /// Checks a list that clients have appended to: each client's numbers in order, gaps only where
+    /// an append was uncertain.
     #[track_caller]
     pub fn check_appends(
         &self,
@@ -239,7 +243,8 @@ impl KvHarness {
     }
 }
 
-/// A task that partitions a group at random: each server on a random side, about once in an election timeout.
+/// A task that partitions a group at random: each server on a random side, about once in an
+/// election timeout.
 pub struct Partitioner {
     stop: Sender<()>,
     task: labrt::JoinHandle<()>,
@@ -277,7 +282,8 @@ impl Partitioner {
 
 /// Calls without a record, as the speed test makes them.
 impl KvHarness {
-    /// Runs `count` puts of `k` one after the other on a bare clerk, and fails if they take longer than `limit`.
+    /// Runs `count` puts of `k` one after the other on a bare clerk, and fails if they take longer
+    /// than `limit`.
     #[track_caller]
     pub(super) fn timed_puts(&self, clerk: &TestClerk, count: u64, limit: Duration) {
         let start = labrt::now();

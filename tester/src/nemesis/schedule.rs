@@ -23,7 +23,6 @@ pub struct Schedule {
     pub seed: u64,
     /// Servers of group 0.
     pub servers: usize,
-    /// Clients.
     pub clients: usize,
     /// Operations of each client.
     pub operations: u64,
@@ -189,11 +188,7 @@ pub enum ScheduleError {
     },
     /// A number is out of range.
     #[error("fault {fault}: {problem}")]
-    Number {
-        fault: usize,
-        /// What is wrong.
-        problem: &'static str,
-    },
+    Number { fault: usize, problem: &'static str },
     /// Longer than a test may take.
     #[error("a schedule may last {most} ms at most, not {0}", most = Schedule::LONGEST.as_millis())]
     TooLong(u64),

@@ -49,7 +49,8 @@ fn one_after_the_other() {
     assert!(illegal(&[append(0, 0, 5, "a"), get(0, 10, 15, "")]), "stale");
 }
 
-/// Fifty writers at once and one Get at the end: the Get says in which order, and the verdict comes at once.
+/// Fifty writers at once and one Get at the end: the Get says in which order, and the verdict comes
+/// at once.
 #[test]
 fn many_overlapping_appends_are_judged_by_the_last_get() {
     let mut history: Vec<Op> = (0..50).map(|i| append(i, 10, 100, &format!("<{i}>"))).collect();
@@ -95,7 +96,8 @@ fn the_other_services_operations_are_undecided() {
     assert!(matches!(judge_history(&[append(0, 0, 5, "a")]), Legality::Undecided(_)));
 }
 
-/// Whether some order explains the history of one key: every order is tried, and nothing is looked up ahead.
+/// Whether some order explains the history of one key: every order is tried, and nothing is looked
+/// up ahead.
 fn explained(left: &[&Op], value: &str) -> bool {
     let may_be_missing =
         |op: &Op| !matches!(op.returned, Some((_, Answer::Text(_) | Answer::Done)));
@@ -118,8 +120,9 @@ fn explained(left: &[&Op], value: &str) -> bool {
         })
 }
 
-/// The look ahead (what a last Get saw) changes no verdict: small histories at random, some of a correct service and some with a Get that
-/// saw something else, are judged as by trying all orders. Half of them are of the kind it applies to: a Put, Appends, a Get.
+/// The look ahead (what a last Get saw) changes no verdict: small histories at random, some of a
+/// correct service and some with a Get that saw something else, are judged as by trying all orders.
+/// Half of them are of the kind it applies to: a Put, Appends, a Get.
 #[test]
 fn the_look_ahead_changes_no_verdict() {
     let mut state = 7_u64;
@@ -194,14 +197,16 @@ fn the_look_ahead_changes_no_verdict() {
     assert!(legal > 1500 && foreseen_illegal > 500, "{legal} legal, {foreseen_illegal} not");
 }
 
-/// A nanosecond is added to a stamp where the clock stands, so that what came one after the other is not taken for overlapping: a Get that
-/// began when a Put had ended, at the same virtual time, must see it.
+/// A nanosecond is added to a stamp where the clock stands, so that what came one after the other
+/// is not taken for overlapping: a Get that began when a Put had ended, at the same virtual time,
+/// must see it.
 #[test]
 fn stamps_keep_the_order_of_what_happened_at_one_time() {
     let stale = |strict: u64| [put(0, 10, 20, "new"), get(1, 20 + strict, 30, "")];
     assert_eq!(judge_append_history(&stale(0)), Legality::Legal, "they may overlap");
     assert!(illegal(&stale(1)), "one after the other");
-    // A harness gives such stamps: a service that forgets what it was told is found out, though no time passes.
+    // A harness gives such stamps: a service that forgets what it was told is found out, though no
+    // time passes.
     lab_test!(|| {
         let harness = AppendHarness::new(kv_cluster(true, Flaw::None), |_, _| Forgetful);
         let (one, other) = (harness.make_clerk(), harness.make_clerk());

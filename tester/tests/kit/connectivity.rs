@@ -28,7 +28,8 @@ fn connections_need_both_sides() {
         assert_eq!(reach(&cluster), "000 011 011");
         group.disconnect_all(1);
         assert_eq!(reach(&cluster), "000 000 001");
-        // 0 comes back to those who are connected: to 2 and, for a server counts among them, to itself.
+        // 0 comes back to those who are connected: to 2 and, for a server counts among them, to
+        // itself.
         group.connect_one(0);
         assert_eq!(reach(&cluster), "101 000 101");
         group.connect_one(1);

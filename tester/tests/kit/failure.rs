@@ -104,8 +104,9 @@ fn an_illegal_history_is_found_and_written() {
     assert!(matches!(tester::kv::judge_history(&ops), tester::kv::Legality::Illegal(_)));
 }
 
-/// One client, and a service that answers the first get after each put with the old value. Where the
-/// clock stands, the put's return and the get's call are at one instant; the get still comes after it.
+/// One client, and a service that answers the first get after each put with the old value. Where
+/// the clock stands, the put's return and the get's call are at one instant; the get still comes
+/// after it.
 #[test]
 fn a_get_that_misses_its_clients_last_put_fails_under_every_seed() {
     for seed in 1..=20 {
@@ -198,7 +199,8 @@ fn a_hang_is_a_report() {
     assert!(judgement.text.contains("waits to receive"), "{}", judgement.text);
 }
 
-/// As a `#[test]` sees it: the report was printed, the panic adds nothing that would stand below the command.
+/// As a `#[test]` sees it: the report was printed, the panic adds nothing that would stand below
+/// the command.
 #[test]
 #[should_panic(expected = "a_failing_lab_test failed")]
 fn a_failing_lab_test() {

@@ -121,7 +121,8 @@ fn bad_history_files_name_the_line() {
     std::fs::remove_file(&path).unwrap();
 }
 
-/// The course's workload on a network that loses messages: what was counted agrees with the final version, and #Ops with the history.
+/// The course's workload on a network that loses messages: what was counted agrees with the final
+/// version, and #Ops with the history.
 #[test]
 fn competing_clients() {
     for reliable in [true, false] {

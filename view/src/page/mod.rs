@@ -1,8 +1,9 @@
 //! A run as one self-contained page.
 //!
-//! Servers and clerks are lanes over virtual time. On them lie roles and terms, saves, snapshots, crashes; between them the messages, each
-//! from when it left to when it came, or to where it was lost; below them the operations of clerks, the contradicting ones marked. The
-//! page opens at the failure. It needs no network and no server; what it can do is written under its `?`.
+//! Servers and clerks are lanes over virtual time. Lanes show roles and terms, saves, snapshots and
+//! crashes. Arrows between lanes are messages, from sending to arrival or loss. Bars are operations
+//! of clerks; operations that contradict each other are marked. The page opens at the failure. It
+//! needs no network and no server; the key `?` lists its commands.
 //!
 //! ```text
 //!   trace.jsonl ──▶ data.rs: calls, samples of states, marks, lines ──▶ JSON in page.html
@@ -29,8 +30,8 @@ pub fn data(run: &Run, records: impl Iterator<Item = Record>, cut: u64, limit: u
 
 /// Draws a run from its events, of which the first `cut` are missing.
 ///
-/// Of a long run, the page shows the part around its focus (else its end) that fits into about `limit` bytes, and says what
-/// is left out.
+/// Of a long run, the page shows the part around its focus (else its end) that fits into about
+/// `limit` bytes, and says what is left out.
 pub fn page(run: &Run, records: impl Iterator<Item = Record>, cut: u64, limit: usize) -> String {
     let data = data::json(run, records, cut, limit);
     let (before, after) = PAGE.split_once(PLACE).expect("the page has a place for its data");

@@ -1,5 +1,5 @@
-//! Part 3A of the editions 2018 to 2021: Put, Append and Get without snapshots, and the same tests once more with a limit that makes every
-//! command a snapshot.
+//! Part 3A of the editions 2018 to 2021: Put, Append and Get without snapshots, and the same tests
+//! once more with a limit that makes every command a snapshot.
 //!
 //! Most are one scenario with other parameters ([`tester::kv::GenericTest`]).
 
@@ -22,7 +22,8 @@ macro_rules! parts_3a {
 
         $(#[$doc])*
         ///
-        /// The Raft state may have one byte: a snapshot after every command, and all of the log trimmed.
+        /// The Raft state may have one byte: a snapshot after every command, and all of the log
+        /// trimmed.
         #[test]
         fn $with_limit() {
             lab_test!(|| $run(&with_limit_1($test)));

@@ -1,4 +1,5 @@
-//! Gets without log entries, in both services: linearizable whatever happens to the leader, and never stale.
+//! Gets without log entries, in both services: linearizable whatever happens to the leader, and
+//! never stale.
 
 use std::time::Duration;
 
@@ -63,8 +64,9 @@ fn read_index_writes_nothing() {
     });
 }
 
-/// The first trap: a leader that has committed nothing in its term may not know what its predecessor had committed. The write was
-/// answered by the old leader; the new one has it in its log, and reads before it commits.
+/// The first trap: a leader that has committed nothing in its term may not know what its
+/// predecessor had committed. The write was answered by the old leader; the new one has it in its
+/// log, and reads before it commits.
 #[test]
 fn a_new_leader_serves_no_stale_read() {
     lab_test!(|| {

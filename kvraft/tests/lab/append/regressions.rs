@@ -1,4 +1,5 @@
-//! What went wrong for authors of earlier editions, each as a test that fails if it goes wrong here.
+//! What went wrong for authors of earlier editions, each as a test that fails if it goes wrong
+//! here.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -14,8 +15,9 @@ use tester::lab_test;
 
 use crate::harness::Servers;
 
-/// The last Append before a restart was in the value twice, and only the last: the servers executed it, but did not note its number
-/// (or lost the note with the snapshot), so the clerk's repetition after the restart was new to them.
+/// The last Append before a restart was in the value twice, and only the last: the servers executed
+/// it, but did not note its number (or lost the note with the snapshot), so the clerk's repetition
+/// after the restart was new to them.
 #[test]
 fn the_last_append_before_a_restart_is_not_doubled() {
     for max_raft_state in [None, Some(1)] {
@@ -32,7 +34,8 @@ fn the_last_append_before_a_restart_is_not_doubled() {
                     theirs.append(ck, &me.to_string(), &element(me, number));
                 }
             });
-            // The replies of what is being executed now are lost, and their clerks ask again after the restart.
+            // The replies of what is being executed now are lost, and their clerks ask again after
+            // the restart.
             for stop in (1..=8).map(|stop| stop * 13) {
                 while started.load(Ordering::SeqCst) < stop {
                     labrt::sleep(Duration::from_micros(labrt::random_range(50..2000)));
@@ -51,9 +54,9 @@ fn the_last_append_before_a_restart_is_not_doubled() {
     }
 }
 
-/// The clerk stayed with the leader it knew when that was cut off with a minority, and the test of the majority's progress hung: a
-/// call without a reply did not make it turn to another server. Here the clerk can even reach the old leader, which accepts its
-/// requests and cannot commit them.
+/// The clerk stayed with the leader it knew when that was cut off with a minority, and the test of
+/// the majority's progress hung: a call without a reply did not make it turn to another server.
+/// Here the clerk can even reach the old leader, which accepts its requests and cannot commit them.
 #[test]
 fn a_clerk_leaves_a_leader_that_is_cut_off() {
     lab_test!(|| {
@@ -85,9 +88,10 @@ fn a_clerk_leaves_a_leader_that_is_cut_off() {
     });
 }
 
-/// Two threads cleared one waiter: a handler whose time was up removed the place of its request in a map while the applying thread did,
-/// which Go ends the program for. Here requests time out at the moment of their execution, and every caller must hear the outcome of
-/// its own. (Nor may it remove a waiter that has the place by now: `rsm::pending` has the test.)
+/// Two threads cleared one waiter: a handler whose time was up removed the place of its request in
+/// a map while the applying thread did, which Go ends the program for. Here requests time out at
+/// the moment of their execution, and every caller must hear the outcome of its own. (Nor may it
+/// remove a waiter that has the place by now: `rsm::pending` has the test.)
 #[test]
 fn a_waiter_is_cleared_once() {
     lab_test!(|| {
@@ -112,7 +116,8 @@ fn a_waiter_is_cleared_once() {
                         // Mostly none: a single server executes at the moment at which it is asked.
                         let patience = Duration::from_micros(labrt::random_range(0..4) / 3 * 100);
                         let _ = server.rsm().submit_within(patience, Request::Write(args));
-                        // Without a limit: this one must be answered, and with its own value, if the other was executed at all.
+                        // Without a limit: this one must be answered, and with its own value, if
+                        // the other was executed at all.
                         let get = server.rsm().submit(Request::Get(GetArgs { key: key.clone() }));
                         match get {
                             Ok(Reply::Get(value)) => {
@@ -134,8 +139,9 @@ fn a_waiter_is_cleared_once() {
     });
 }
 
-/// The service took a snapshot while it held the lock it applied under, and waited for itself; or it waited for Raft, which waited for
-/// the service to take the next command. With a snapshot after every command, under many clients and readers, all must go on.
+/// The service took a snapshot while it held the lock it applied under, and waited for itself; or
+/// it waited for Raft, which waited for the service to take the next command. With a snapshot after
+/// every command, under many clients and readers, all must go on.
 #[test]
 fn taking_snapshots_and_applying_do_not_wait_for_each_other() {
     lab_test!(|| {
@@ -162,8 +168,9 @@ fn taking_snapshots_and_applying_do_not_wait_for_each_other() {
     });
 }
 
-/// Index arithmetic that forgot the trimmed part of the log: an index out of range in AppendEntries, or the wrong entry sent. Followers
-/// that lag by different amounts, with a log that begins anew after every command, and leaders that change.
+/// Index arithmetic that forgot the trimmed part of the log: an index out of range in
+/// AppendEntries, or the wrong entry sent. Followers that lag by different amounts, with a log that
+/// begins anew after every command, and leaders that change.
 #[test]
 fn indexes_are_right_after_the_log_was_trimmed() {
     lab_test!(|| {
@@ -201,12 +208,14 @@ fn indexes_are_right_after_the_log_was_trimmed() {
     });
 }
 
-/// A crash after the new snapshot was saved, before the trimmed log was: at the next start the log overlaps the snapshot, and what both
-/// hold must be executed once. (The author could rely on one atomic save and did not want to.)
+/// A crash after the new snapshot was saved, before the trimmed log was: at the next start the log
+/// overlaps the snapshot, and what both hold must be executed once. (The author could rely on one
+/// atomic save and did not want to.)
 ///
-/// Power cuts while a command is being saved, executed and covered by a snapshot, all of which takes no virtual time. That an append is
-/// there once says little, for its session would hide a second execution; so the service's count of writes must be right, too. On
-/// threads, where there are no power cuts, polite shutdowns.
+/// Power cuts while a command is being saved, executed and covered by a snapshot, all of which
+/// takes no virtual time. That an append is there once says little, for its session would hide a
+/// second execution; so the service's count of writes must be right, too. On threads, where there
+/// are no power cuts, polite shutdowns.
 #[test]
 fn a_crash_between_snapshot_and_trimmed_log_repeats_nothing() {
     lab_test!(|| {
@@ -236,7 +245,8 @@ fn a_crash_between_snapshot_and_trimmed_log_repeats_nothing() {
             });
             let logged = || group.log_size() > before.0;
             let covered = || group.snapshot_size() > before.1;
-            // At some step or other; every second time between the two writes, if the processor comes by then.
+            // At some step or other; every second time between the two writes, if the processor
+            // comes by then.
             let hunting = number % 2 == 0;
             for _ in 0..if hunting { 60 } else { labrt::random_range(0..25) } {
                 if hunting && logged() && covered() {
@@ -265,8 +275,9 @@ fn a_crash_between_snapshot_and_trimmed_log_repeats_nothing() {
     });
 }
 
-/// A leader's snapshot that comes late, when the service has executed more than it holds: installing it would take the service back in
-/// time, and Raft would never deliver again what it had delivered.
+/// A leader's snapshot that comes late, when the service has executed more than it holds:
+/// installing it would take the service back in time, and Raft would never deliver again what it
+/// had delivered.
 #[test]
 fn a_late_snapshot_does_not_take_the_service_back() {
     lab_test!(|| {
@@ -305,8 +316,9 @@ fn a_late_snapshot_does_not_take_the_service_back() {
     });
 }
 
-/// `portion := 2 / 3` is zero: the threshold was zero bytes, and a snapshot was taken for every command, whatever the limit. There must
-/// be several commands to a snapshot, and no more state than the limit allows.
+/// `portion := 2 / 3` is zero: the threshold was zero bytes, and a snapshot was taken for every
+/// command, whatever the limit. There must be several commands to a snapshot, and no more state
+/// than the limit allows.
 #[test]
 fn the_snapshot_threshold_is_not_zero() {
     lab_test!(|| {

@@ -22,8 +22,9 @@ fn append(session: u64, opened: Stamp, number: u64, key: &str, value: &str) -> P
     PutAppendArgs { write, key: key.to_owned(), change: Change::Append(value.to_owned()) }
 }
 
-/// A request that was executed comes again when its session has ended: it is refused by every leader, with and without snapshots, and
-/// all servers remember the same sessions. Clients that live on notice nothing.
+/// A request that was executed comes again when its session has ended: it is refused by every
+/// leader, with and without snapshots, and all servers remember the same sessions. Clients that
+/// live on notice nothing.
 #[test]
 fn a_late_duplicate_of_an_ended_session_is_refused() {
     for max_raft_state in [None, Some(1)] {
@@ -64,7 +65,8 @@ fn a_late_duplicate_of_an_ended_session_is_refused() {
             assert!(matches!(send(&late), Err(PutAppendError::SessionEnded { .. })));
             // Not recorded, as what was sent by hand is not.
             assert_eq!(ck.bare().get("late"), "once");
-            // A client that was silent for as long opens another session, and its caller notices nothing.
+            // A client that was silent for as long opens another session, and its caller notices
+            // nothing.
             h.check(&idle, "idle", "a"); // finds the leader, so that the append is sent once
             h.append(&idle, "idle", "b");
             h.check(&idle, "idle", "ab");
@@ -79,8 +81,8 @@ fn a_late_duplicate_of_an_ended_session_is_refused() {
     }
 }
 
-/// Clients come and go all the time, over a lossy network with restarts, and sessions end among them: each append is executed once, or,
-/// when the clerk cannot tell, at most once.
+/// Clients come and go all the time, over a lossy network with restarts, and sessions end among
+/// them: each append is executed once, or, when the clerk cannot tell, at most once.
 #[test]
 fn appends_are_executed_once_while_sessions_end() {
     lab_test!(|| {
@@ -94,7 +96,8 @@ fn appends_are_executed_once_while_sessions_end() {
         .set_up();
         let group = h.cluster().group(0);
         h.cluster().begin("Test: sessions end while clients append");
-        // Not recorded: the check below is exact, while a history with so many uncertain writes explains too much.
+        // Not recorded: the check below is exact, while a history with so many uncertain writes
+        // explains too much.
         let clients = h.spawn_clients(CLIENTS, move |me, ck| {
             let mut maybe = Vec::new();
             for number in 0..20 {
@@ -122,9 +125,10 @@ fn appends_are_executed_once_while_sessions_end() {
     });
 }
 
-/// The network doubled a message; one copy was executed and its answer lost; the other came so late that the session had ended, and its
-/// refusal is all that the clerk hears. Or a server that does not lead was asked first. Either way the clerk may not take the refusal
-/// for a promise that nothing was done, and must not write again.
+/// The network doubled a message; one copy was executed and its answer lost; the other came so late
+/// that the session had ended, and its refusal is all that the clerk hears. Or a server that does
+/// not lead was asked first. Either way the clerk may not take the refusal for a promise that
+/// nothing was done, and must not write again.
 #[test]
 fn a_refusal_is_not_taken_for_a_promise() {
     for leader_first in [true, false] {
@@ -140,7 +144,8 @@ fn a_refusal_is_not_taken_for_a_promise() {
             let leader = Service::new("KVServer")
                 .method::<Time>(|_| TimeReply { outcome: Ok(Stamp::ZERO) })
                 .method::<PutAppend>(move |_| {
-                    // The first copy is executed, the second refused: this is the answer to the second.
+                    // The first copy is executed, the second refused: this is the answer to the
+                    // second.
                     count.fetch_add(1, Ordering::SeqCst);
                     let outcome = Err(PutAppendError::SessionEnded { now: Stamp::ZERO });
                     PutAppendReply { outcome }
@@ -164,8 +169,8 @@ fn a_refusal_is_not_taken_for_a_promise() {
     }
 }
 
-/// A client that was silent for long, in a group that has changed its leader meanwhile: its write goes to the wrong server first, and is
-/// none the less certain.
+/// A client that was silent for long, in a group that has changed its leader meanwhile: its write
+/// goes to the wrong server first, and is none the less certain.
 #[test]
 fn a_client_that_was_idle_writes_with_certainty() {
     lab_test!(|| {

@@ -192,7 +192,7 @@ impl World {
         (self.now, self.node_name(self.node_of_running()), name, number)
     }
 
-    // ---- nodes ----------------------------------------------------------------------------------
+    // ---- nodes ---------------------------------------------------------------------------------
 
     pub(crate) fn add_node(&mut self, name: Arc<str>) -> u32 {
         self.progress.node_added(&name);
@@ -261,7 +261,7 @@ impl World {
         self.nodes.is_paused(node)
     }
 
-    // ---- clocks ---------------------------------------------------------------------------------
+    // ---- clocks --------------------------------------------------------------------------------
 
     /// From now on the node's clock goes at `rate` percent, on from what it shows.
     pub(crate) fn set_clock_rate(&mut self, node: u32, rate: u32) {
@@ -295,7 +295,7 @@ impl World {
         self.clock_here().map_or(deadline, |clock| clock.when(deadline))
     }
 
-    // ---- tasks ----------------------------------------------------------------------------------
+    // ---- tasks ---------------------------------------------------------------------------------
 
     /// Enters a new task, ready to run. The caller has made sure that the world
     /// [`accepts`](World::accepts) tasks for the node.
@@ -367,7 +367,7 @@ impl World {
         }
     }
 
-    // ---- waiting --------------------------------------------------------------------------------
+    // ---- waiting -------------------------------------------------------------------------------
 
     /// Begins a wait of the running task: the waiter can be used to end it.
     #[inline]
@@ -433,7 +433,7 @@ impl World {
         self.timers.add_callback(at.max(self.now), callback);
     }
 
-    // ---- locks ----------------------------------------------------------------------------------
+    // ---- locks ---------------------------------------------------------------------------------
 
     #[inline]
     pub(crate) fn took_lock(&mut self, address: usize, created: Line, taken: Line) {
@@ -452,7 +452,7 @@ impl World {
         }
     }
 
-    // ---- randomness, run-local values -----------------------------------------------------------
+    // ---- randomness, run-local values ----------------------------------------------------------
 
     /// A number from the stream of the code under test.
     #[inline]

@@ -88,7 +88,7 @@ impl Nodes {
         self.node_mut(node).live -= 1;
     }
 
-    // ---- crashes --------------------------------------------------------------------------------
+    // ---- crashes -------------------------------------------------------------------------------
 
     pub(super) fn is_crashed(&self, node: u32) -> bool {
         self.node(node).crashed
@@ -138,7 +138,7 @@ impl Nodes {
         }
     }
 
-    // ---- pauses ---------------------------------------------------------------------------------
+    // ---- pauses --------------------------------------------------------------------------------
 
     /// Pauses the node. Its tasks that are ready must then be [parked](Nodes::park).
     pub(super) fn pause(&mut self, node: u32) {
@@ -184,7 +184,7 @@ impl Nodes {
         }
     }
 
-    // ---- clocks ---------------------------------------------------------------------------------
+    // ---- clocks --------------------------------------------------------------------------------
 
     /// From now on the node's clock goes at `rate` percent, on from what it shows.
     pub(super) fn set_clock_rate(&mut self, node: u32, rate: u32, now: u64) {

@@ -51,7 +51,7 @@ impl World {
         }
     }
 
-    // ---- the ready list -------------------------------------------------------------------------
+    // ---- the ready list ------------------------------------------------------------------------
 
     /// Puts a task among those that can run, or, if its node is paused, aside.
     #[inline]
@@ -86,7 +86,7 @@ impl World {
         lives
     }
 
-    // ---- time -----------------------------------------------------------------------------------
+    // ---- time ----------------------------------------------------------------------------------
 
     /// Fires the timers that are due, up to and including the first callback, which is returned.
     #[inline]
@@ -131,7 +131,7 @@ impl World {
         self.progress.clock_moved(at);
     }
 
-    // ---- the next step --------------------------------------------------------------------------
+    // ---- the next step -------------------------------------------------------------------------
 
     /// Decides what happens next.
     pub(in crate::sim) fn next(&mut self) -> Next {
@@ -225,7 +225,7 @@ impl World {
         }
     }
 
-    // ---- killing --------------------------------------------------------------------------------
+    // ---- killing -------------------------------------------------------------------------------
 
     /// Marks the tasks of `node` (or all, at the end of a run) as dying and returns them in the
     /// order in which to kill them: holders of locks first, since others may need those locks to
@@ -261,7 +261,7 @@ impl World {
         self.tasks.running_task().is_some_and(|task| task.dying)
     }
 
-    // ---- the watchdog ---------------------------------------------------------------------------
+    // ---- the watchdog --------------------------------------------------------------------------
 
     /// Called wherever a task could wait. Returns whether the run was stopped from outside: then
     /// the running task must unwind.

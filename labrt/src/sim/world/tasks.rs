@@ -140,7 +140,7 @@ impl Tasks {
         self.slots.iter_mut().map(|(slot, task)| (slot as u32, task))
     }
 
-    // ---- the running task -----------------------------------------------------------------------
+    // ---- the running task ----------------------------------------------------------------------
 
     #[inline]
     pub(super) fn running(&self) -> Option<u32> {
@@ -189,7 +189,7 @@ impl Tasks {
         if task.recent_mark == self.time_moves { task.recent } else { 0 }
     }
 
-    // ---- waits ----------------------------------------------------------------------------------
+    // ---- waits ---------------------------------------------------------------------------------
 
     /// Begins a wait of the running task.
     #[inline]
@@ -210,7 +210,7 @@ impl Tasks {
         })
     }
 
-    // ---- locks ----------------------------------------------------------------------------------
+    // ---- locks ---------------------------------------------------------------------------------
 
     pub(super) fn holder(&self, address: usize) -> Option<u32> {
         let holds = |task: &Task| task.held.iter().any(|lock| lock.address == address);

@@ -9,9 +9,10 @@
 //!                                                                               later term: follower
 //! ```
 //!
-//! The pre-vote (dissertation §9.6) keeps a server that cannot win from raising terms: it is cut off
-//! from the majority, or its log is behind, or the others have a live leader. With the paper's plain
-//! rules ([`Rules::PAPER`](super::Rules::PAPER)) an election begins with the next term at once.
+//! The pre-vote (dissertation §9.6) keeps a server that cannot win from raising terms: it is cut
+//! off from the majority, or its log is behind, or the others have a live leader. With the paper's
+//! plain rules ([`Rules::PAPER`](super::Rules::PAPER)) an election begins with the next term at
+//! once.
 //!
 //! Servers that do not answer are asked again every heartbeat interval, so a lost vote does not
 //! cost a whole election. A rejected pre-vote is asked for again too: the leader that the other

@@ -254,7 +254,6 @@ pub enum RestoreError {
     TermsFall {
         /// The entry whose term is too small.
         index: Index,
-        /// Its term.
         term: Term,
         /// The term before it.
         before: Term,
@@ -294,7 +293,6 @@ pub enum RestoreError {
     /// The configuration does not fit: this server is not one of the group.
     #[error("{id} is not one of {servers} servers: number them from 0")]
     NotAMember {
-        /// This server.
         id: ServerId,
         /// How many servers there are.
         servers: u32,

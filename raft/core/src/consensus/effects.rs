@@ -42,10 +42,11 @@ pub struct Effects {
     /// This leader has as many uncommitted entries as its limits allow, so it rejected the command
     /// of this step's `Event::Propose`.
     pub overloaded: bool,
-    /// What became of this step's `Event::Read`: its number, or why not. Numbers count from 1 in each term, and end with the
-    /// leadership: what is not confirmed by then never will be.
+    /// What became of this step's `Event::Read`: its number, or why not. Numbers count from 1 in
+    /// each term, and end with the leadership: what is not confirmed by then never will be.
     pub read: Option<Result<u64, ReadRefused>>,
-    /// All reads of this term up to this number may be answered, from a state that includes this index.
+    /// All reads of this term up to this number may be answered, from a state that includes this
+    /// index.
     pub confirmed: Option<(u64, Index)>,
     /// The role this server has taken on in this step, for the log. A candidate that starts over
     /// in a new term is one too.

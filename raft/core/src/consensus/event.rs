@@ -13,14 +13,13 @@ pub enum Event {
     Tick,
     /// A client wants a command replicated (§5.3). `Effects::proposed` says where it went.
     Propose(Command),
-    /// A client wants to read without a log entry (§8). `Effects::read` says whether that can be, `Effects::confirmed`, in this step
-    /// or a later one, that it may.
+    /// A client wants to read without a log entry (§8). `Effects::read` says whether that can be,
+    /// `Effects::confirmed`, in this step or a later one, that it may.
     Read,
     /// Another server asks. `Effects::reply` is the answer.
     Request(Request),
     /// Another server answered.
     Reply {
-        /// Who.
         from: ServerId,
         /// What came with the request in `Outgoing::sent`.
         sent: Sent,

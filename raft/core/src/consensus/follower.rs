@@ -1,6 +1,7 @@
 //! Followers: answering votes and entries (Figure 2, Rules for Servers and both RPCs' receivers).
 //!
-//! A follower only answers. Its log is made equal to the leader's in three steps, each for a reason:
+//! A follower only answers. Its log is made equal to the leader's in three steps, each for a
+//! reason:
 //!
 //! ```text
 //!   prev found?     no: refuse, and say where the logs part           (AppendEntries, 2)
@@ -46,9 +47,9 @@ impl Node {
         true
     }
 
-    /// Whether this server would vote for the sender of a pre-vote (dissertation §9.6): the sender's
-    /// term is not behind, its log is at least as up-to-date as ours, and no leader is alive.
-    /// Changes nothing.
+    /// Whether this server would vote for the sender of a pre-vote (dissertation §9.6): the
+    /// sender's term is not behind, its log is at least as up-to-date as ours, and no leader is
+    /// alive. Changes nothing.
     pub(super) fn grant_pre_vote(&mut self, args: &RequestVoteArgs) -> bool {
         let up_to_date = args.last.at_least_as_up_to_date_as(self.last());
         let live_leader = self.has_live_leader();
@@ -59,8 +60,8 @@ impl Node {
 
     /// Whether a vote request must be rejected without entering its term, because this server has
     /// heard a leader within the shortest election timeout (dissertation §4.2.3). A leader that may
-    /// still be alive is not deposed by a server that does not hear it. Part of check-quorum: without
-    /// it, a leader that nobody can reach would be kept.
+    /// still be alive is not deposed by a server that does not hear it. Part of check-quorum:
+    /// without it, a leader that nobody can reach would be kept.
     pub(super) fn is_kept_by_leader(&self, args: &RequestVoteArgs) -> bool {
         self.config.rules.check_quorum && args.kind == VoteKind::Vote && self.has_live_leader()
     }

@@ -1,8 +1,8 @@
 //! What must hold after every step, whatever happened.
 //!
 //! These are one server's share of the paper's Figure 3; what concerns several servers is checked
-//! from outside, by tests and by the simulator's watch. [`Node::check`] is cheap and runs after every
-//! step of a debug build; [`Node::check_whole_log`] walks the log and is for tests.
+//! from outside, by tests and by the crate `raftcheck`. [`Node::check`] is cheap and runs after
+//! every step of a debug build; [`Node::check_whole_log`] walks the log and is for tests.
 
 use super::{Node, Role, RoleKind, View};
 use crate::types::ServerId;

@@ -3,7 +3,7 @@
 //! What a follower is sent, and when:
 //!
 //! ```text
-//!   elected                      an empty AppendEntries: who leads, and does your log end like mine?
+//!   elected                      an empty AppendEntries: who leads; does your log end like mine?
 //!   command, answer arrived      the entries from `next` on, if nothing is in flight
 //!                                (on a slow link: also while earlier entries are in flight)
 //!   answer: rejected             back by a whole term, at once
@@ -29,7 +29,7 @@ use crate::types::{Command, Entry, Index, LogPosition, ServerId};
 pub(super) struct Leader {
     /// By server; the leader's own is not used.
     pub(super) progress: Vec<Progress>,
-    /// When to tell followers of a commit index that nothing has told them yet.
+    /// When to send followers a commit index that no message has carried yet.
     spread_at: Time,
     /// Bytes of the commands after the commit index.
     uncommitted_bytes: usize,
@@ -38,7 +38,7 @@ pub(super) struct Leader {
     /// When to look whether a majority still answers (check-quorum). Not later than the moment at
     /// which an election timeout without such answers elapses.
     quorum_check_at: Time,
-    /// Reads that wait for a majority's word.
+    /// Reads that wait for the confirmation of a majority.
     pub(super) reads: Reads,
 }
 
@@ -70,8 +70,8 @@ impl Leader {
 }
 
 impl Node {
-    /// Takes office (Figure 2, Leaders): nothing is known of the followers' logs, and each hears
-    /// of the new leader at once.
+    /// Takes office (Figure 2, Leaders): nothing is known of the followers' logs, and each follower
+    /// gets a message of the new leader at once.
     pub(super) fn become_leader(&mut self, effects: &mut Effects) {
         let last = self.last().index;
         let progress = (0..self.config.servers).map(|_| Progress::new(last, self.now)).collect();
@@ -115,8 +115,8 @@ impl Node {
         }
     }
 
-    /// Whether the entries that are not committed have reached a limit. Without one, a leader that has
-    /// lost its majority, or is faster than it, would fill its memory.
+    /// Whether the entries that are not committed have reached a limit. Without one, a leader that
+    /// has lost its majority, or is faster than it, would fill its memory.
     fn is_overloaded(&self) -> bool {
         let Role::Leader(leader) = &self.role else { return false };
         let entries = self.last().index.distance_from(self.commit);
@@ -133,7 +133,8 @@ impl Node {
             .sum()
     }
 
-    /// A server has answered request `number`, in this term: it is connected and accepts this leader.
+    /// A server has answered request `number`, in this term: it is connected and accepts this
+    /// leader.
     pub(super) fn note_contact(&mut self, from: ServerId, number: u64) {
         let now = self.now;
         if let Some(progress) = self.progress_mut(from) {
@@ -172,7 +173,7 @@ impl Node {
         }
     }
 
-    /// Takes what a follower made of an AppendEntries that this leader sent in this term.
+    /// Handles the outcome of an AppendEntries that this leader sent in this term.
     pub(super) fn take_append_outcome(
         &mut self,
         from: ServerId,
@@ -231,8 +232,8 @@ impl Node {
         self.plan_spreading_commit();
     }
 
-    /// A call came to nothing: once more at once, then with the heartbeats, so that a server that
-    /// cannot be reached is not showered with calls.
+    /// A call failed: it is repeated once at once, then with the heartbeats, so that an unreachable
+    /// server does not get a flood of calls.
     pub(super) fn take_lost_request(&mut self, from: ServerId, number: u64, effects: &mut Effects) {
         let (now, timing) = (self.now, self.config.timing);
         let Some(progress) = self.progress_mut(from) else { return };
@@ -327,10 +328,10 @@ impl Node {
         progress.send(InFlight { number, sent_at, resume, last, is_snapshot: true });
     }
 
-    /// Sends an empty AppendEntries. While something is in flight that is not overdue, it asks about
-    /// the last entry in flight: if that answer was lost, this one replaces it; if the request was
-    /// lost, this one is rejected. To a silent follower it asks about the entry before `next`, or
-    /// the end of the snapshot if the log does not reach back so far.
+    /// Sends an empty AppendEntries. While something is in flight that is not overdue, it asks
+    /// about the last entry in flight: if that answer was lost, this one replaces it; if the
+    /// request was lost, this one is rejected. To a silent follower it asks about the entry before
+    /// `next`, or the end of the snapshot if the log does not reach back so far.
     pub(super) fn send_heartbeat(&mut self, peer: ServerId, effects: &mut Effects) {
         let (now, timing) = (self.now, self.config.timing);
         let Some(progress) = self.progress_mut(peer) else { return };
@@ -346,7 +347,7 @@ impl Node {
         self.send_append(peer, prev, Vec::new(), effects);
     }
 
-    /// Tells followers that have entries, but not that they are committed.
+    /// Sends the commit index to followers that have committed entries without knowing it.
     fn spread_commit(&mut self, effects: &mut Effects) {
         let commit = self.commit;
         let (now, timing) = (self.now, self.config.timing);
@@ -373,7 +374,7 @@ impl Node {
         }
     }
 
-    /// Sends one AppendEntries and notes what it tells. Returns its number.
+    /// Sends one AppendEntries and records what it carries. Returns its number.
     fn send_append(
         &mut self,
         peer: ServerId,

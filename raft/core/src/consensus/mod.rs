@@ -83,10 +83,9 @@ use crate::messages::{
 use crate::timing::{Dice, Time, Timing};
 use crate::types::{Entry, Index, LogPosition, ServerId, Snapshot, Term};
 
-/// What a server is told once, at its start.
+/// The configuration of a server, fixed at its start.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Config {
-    /// This server.
     pub id: ServerId,
     /// How many servers the group has, this one included; their ids are 0 and up.
     pub servers: u32,
@@ -168,7 +167,7 @@ pub struct Node {
     /// Highest index handed out for applying. Catches up with `commit` at the end of every step.
     applied: Index,
     role: Role,
-    /// When to run for leader. No meaning on a leader.
+    /// When to start an election. Not meaningful on a leader.
     election_due: Time,
     /// This role's election timeout, in ticks; drawn when it begins (§5.2).
     election_timeout: u64,
@@ -217,7 +216,6 @@ pub struct ProgressView {
 /// The numbers of one server at one moment, for logs, tests and checkers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct View {
-    /// Which server.
     pub id: ServerId,
     /// Its role.
     pub role: RoleKind,
@@ -288,8 +286,8 @@ impl Node {
         Ok(node)
     }
 
-    /// Lets one thing happen. `now` is the present time; a time before that of an earlier step
-    /// counts as that one.
+    /// Handles one event. `now` is the present time; a time before that of an earlier step counts
+    /// as the time of that step.
     pub fn step(&mut self, now: Time, event: Event, dice: &mut dyn Dice) -> Effects {
         self.now = self.now.max(now);
         let before = self.view();
@@ -314,8 +312,8 @@ impl Node {
     }
 
     /// Save `number` and all before it are on the disk, as [`Event::Saved`] says. For a driver that
-    /// has just written the save of a step: a server that does not lead has nothing else to do then.
-    /// Returns whether the caller has to take the step `Event::Saved`, too.
+    /// has just written the save of a step: a server that does not lead has nothing else to do
+    /// then. Returns whether the caller has to take the step `Event::Saved`, too.
     pub fn note_saved(&mut self, number: u64) -> bool {
         self.durable.saved(number);
         self.is_leader()
@@ -508,7 +506,7 @@ impl Node {
     }
 }
 
-/// What a driver, a test or a checker may look at.
+/// Accessors for drivers, tests and checkers.
 impl Node {
     /// This server.
     pub fn id(&self) -> ServerId {
@@ -614,7 +612,7 @@ impl Node {
         })
     }
 
-    /// All of its numbers in one value.
+    /// The state of the server as numbers, in one value.
     pub fn view(&self) -> View {
         View {
             id: self.config.id,

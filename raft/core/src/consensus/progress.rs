@@ -9,8 +9,8 @@
 //! Requests with entries, probes and snapshots that are on their way are *in flight*: an answer to
 //! one of them decides how to go on. On a fast link there is at most one, and commands that arrive
 //! meanwhile gather for the next one. On a slow link there are several
-//! ([`Timing::pipeline_above`](crate::timing::Timing::pipeline_above)). Heartbeats are not in flight:
-//! they ask about the last entry that is, and replace its answer if that was lost.
+//! ([`Timing::pipeline_above`](crate::timing::Timing::pipeline_above)). Heartbeats are not in
+//! flight: they ask about the last entry that is, and replace its answer if that was lost.
 //!
 //! A follower that does not answer is *silent*: it is sent empty AppendEntries only, until it
 //! answers one of them. So a dead follower does not cost a copy of the log or a snapshot with every
@@ -37,8 +37,8 @@ pub(super) struct Progress {
     /// The requests whose answers decide how to go on, oldest first. At most `WINDOW`; a snapshot
     /// is alone.
     in_flight: VecDeque<InFlight>,
-    /// How far the rejections since `matched` last moved have led back: `next` does not go beyond it
-    /// for another rejection. Requests overtake each other, so a rejection may describe the
+    /// How far the rejections since `matched` last moved have led back: `next` does not go beyond
+    /// it for another rejection. Requests overtake each other, so a rejection may describe the
     /// follower's log as it was before an earlier one, with the first, farthest hint again;
     /// following that would undo the way back, and on a network that delays most answers it would
     /// never be made.
@@ -53,7 +53,7 @@ pub(super) struct Progress {
     /// How often entries or a snapshot had to be given up since `matched` last moved. Each time
     /// the wait before the next attempt doubles.
     attempts: u32,
-    /// When something must have been sent again.
+    /// When the next heartbeat is due.
     pub(super) heartbeat_due: Time,
     /// The commit index that this follower can have from what was sent. Never decreases.
     pub(super) told_commit: Index,
@@ -68,7 +68,7 @@ pub(super) struct Progress {
     loss_suspected_from: Option<u64>,
 }
 
-/// A request to a follower that decides how to go on.
+/// A request to a follower whose answer decides the next request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(super) struct InFlight {
     /// `Sent::number` of the request.
@@ -145,8 +145,8 @@ impl Progress {
         true
     }
 
-    /// Request `number` was answered at `now`, whatever the answer says: the follower is not silent,
-    /// and if the request is in flight, its round trip is measured.
+    /// Request `number` was answered at `now`, whatever the answer says: the follower is not
+    /// silent, and if the request is in flight, its round trip is measured.
     pub(super) fn answered_at(&mut self, number: u64, now: Time) {
         self.heard = now;
         self.failures = 0;

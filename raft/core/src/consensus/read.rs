@@ -1,20 +1,28 @@
 //! Reads without log entries (§8, last paragraph).
 //!
-//! A leader that answered a read from its own state at once could be wrong in two ways, and each has its remedy:
+//! A leader that answers a read from its own state could be wrong for two reasons. Each has a
+//! remedy:
 //!
 //! ```text
-//!   it does not know yet what is committed     no read before an entry of its own term is committed; until then its commit
-//!   (a new leader)                             index may be behind its predecessor's
-//!   it does not know that it was deposed       a majority answers, in its term, requests that were sent after the read came:
-//!   (one that was cut off)                     at that moment no later leader can have committed anything
+//!   it does not know yet what is         no read before an entry of its own term is committed:
+//!   committed (a new leader)             until then its commit index may be behind its
+//!                                        predecessor's
+//!   it does not know that it was         a majority answers, in its term, requests that were
+//!   deposed (one that was cut off)       sent after the read arrived: at that moment no later
+//!                                        leader can have committed anything
 //! ```
-//! The read is then to be answered from a state that includes the commit index noted when the requests were sent.
+//! The read is answered from a state that includes the commit index at the time when the requests
+//! were sent.
 //!
-//! Reads that come while a majority is being asked wait together for the next round, so that their number does not change the
-//! number of messages. When a round ends, its readers are about to ask again: the next one waits for half as many reads as the last
-//! one had, but not for long (`gather_reads`). One client alone never waits for that; of many, one half asks while the other is
-//! answered. Any request of this leader's counts, whatever it is for and whatever the answer says, if it was sent in the round: an
-//! answer in this term says that its sender knows of no later one.
+//!
+//! A *round* asks a majority for all reads that have arrived before it. Reads that arrive during a
+//! round wait for the next one, so the number of messages does not grow with the number of reads.
+//! The next round starts when half as many reads wait as the last round confirmed, or after
+//! `gather_reads` ticks. A single client never waits for that; with many clients, two groups
+//! alternate.
+//!
+//! Every request of the round counts, whatever it carries and whatever the answer is: an answer in
+//! this term shows that its sender knows no later term.
 
 use super::quorum::majority;
 use super::{Effects, Node, Role};
@@ -36,7 +44,7 @@ pub(super) struct Reads {
 }
 
 impl Reads {
-    /// When there is something to do if no further read comes.
+    /// When the next action is due if no further read arrives.
     pub(super) fn due(&self, timing: &Timing) -> Time {
         if let Some(round) = &self.round {
             return if round.others.is_empty() { Time::NEVER } else { round.others_at };
@@ -53,7 +61,7 @@ impl Reads {
     }
 }
 
-/// A question to a majority: am I still the leader?
+/// One round of confirmation: a majority is asked whether this server still leads.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 struct Round {
     /// Answers to this request and later ones count.
@@ -62,7 +70,7 @@ struct Round {
     up_to: u64,
     /// The commit index at its beginning.
     index: Index,
-    /// When to ask those too that a majority does not need.
+    /// When to ask the servers that were not needed for a majority.
     others_at: Time,
     others: Vec<ServerId>,
 }
@@ -73,14 +81,14 @@ pub enum ReadRefused {
     /// This server does not lead: ask another one.
     #[error("this server is not the leader: ask another one")]
     NotLeader,
-    /// This leader has committed nothing in its term, so it may not know of everything that is committed: send the read through the
-    /// log, which also ends this state.
+    /// This leader has committed nothing in its term, so it may not know of everything that is
+    /// committed: send the read through the log, which also ends this state.
     #[error("the leader has committed nothing in its term yet: read through the log")]
     NothingCommitted,
 }
 
 impl Node {
-    /// Takes a read: gives it a number, and asks a majority unless one is being asked.
+    /// Accepts a read: assigns a number, and starts a round unless one is in progress.
     pub(super) fn read(&mut self, effects: &mut Effects) {
         let known = self.term_at(self.commit) == Some(self.term());
         let Role::Leader(leader) = &mut self.role else {
@@ -123,7 +131,8 @@ impl Node {
         self.finish_round(effects);
     }
 
-    /// Asks as many as a majority needs, those first that have answered last; the others if that was not enough.
+    /// Asks as many as a majority needs, those first that have answered last; the others if that
+    /// was not enough.
     fn start_round(&mut self, effects: &mut Effects) {
         let (first_number, index) = (self.next_number, self.commit);
         let mut ask: Vec<_> = self.peers().collect();
@@ -140,7 +149,8 @@ impl Node {
 
     fn ask(&mut self, peers: Vec<ServerId>, effects: &mut Effects) {
         for peer in peers {
-            // One that cannot be reached hears heartbeats, which count as well.
+            // A server that cannot be reached still gets heartbeats, and their answers count as
+            // well.
             if self.progress_mut(peer).is_some_and(|progress| !progress.is_silent()) {
                 self.send_heartbeat(peer, effects);
             }

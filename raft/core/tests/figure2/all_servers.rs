@@ -17,7 +17,8 @@ fn a_new_server_starts_from_nothing() {
     assert_eq!((view.base, view.last), (at(0, 0), at(0, 0)));
 }
 
-/// "If commitIndex > lastApplied: increment lastApplied, apply log[lastApplied]": in order, each once.
+/// "If commitIndex > lastApplied: increment lastApplied, apply log[lastApplied]": in order, each
+/// once.
 #[test]
 fn what_is_committed_is_handed_out_in_order_and_once() {
     let mut actor = Actor::follower(&[]);

@@ -5,8 +5,9 @@ use raft_core::messages::{AppendOutcome, Request, RequestVoteArgs, VoteKind};
 
 use crate::stage::*;
 
-/// "On conversion to candidate, start election: increment currentTerm, vote for self, reset election
-/// timer, send RequestVote RPCs to all other servers"; term and vote are saved before they leave.
+/// "On conversion to candidate, start election: increment currentTerm, vote for self, reset
+/// election timer, send RequestVote RPCs to all other servers"; term and vote are saved before they
+/// leave.
 #[test]
 fn an_election_starts_with_a_new_term_and_the_own_vote() {
     let mut actor = Actor::start(0, 5, saved(&[1, 3]));

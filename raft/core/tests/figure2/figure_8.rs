@@ -31,8 +31,8 @@ impl Five {
         self.servers[from].reply(call, reply).messages
     }
 
-    /// Server `who` runs until it is in `of_term`, and wins with the votes of `voters`. What it sends
-    /// on taking office is lost, except to those in `followers`.
+    /// Server `who` runs until it is in `of_term`, and wins with the votes of `voters`. What it
+    /// sends on taking office is lost, except to those in `followers`.
     fn elect(&mut self, who: usize, of_term: u64, voters: &[usize], followers: &[usize]) {
         let mut asked = self.servers[who].time_out().messages;
         while self.servers[who].node.term() < term(of_term) {
@@ -112,8 +112,8 @@ fn c_an_old_entry_on_a_majority_is_not_committed() {
     assert!(five.servers.iter().all(|server| server.applied.is_empty()));
 }
 
-/// (d): S5 can still be elected, and its entry of term 3 replaces that of term 2 everywhere. Had (c)
-/// committed it, this would lose a committed entry.
+/// (d): S5 can still be elected, and its entry of term 3 replaces that of term 2 everywhere. Had
+/// (c) committed it, this would lose a committed entry.
 #[test]
 fn d_the_old_entry_may_still_be_overwritten() {
     let mut five = Five::until_c();

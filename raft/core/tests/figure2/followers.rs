@@ -17,8 +17,8 @@ fn silence_makes_a_candidate() {
     assert_eq!(effects.new_role, Some(RoleKind::Candidate));
 }
 
-/// Hearing from the current leader restarts the timer, with or without entries, accepted or not, and
-/// so does its snapshot.
+/// Hearing from the current leader restarts the timer, with or without entries, accepted or not,
+/// and so does its snapshot.
 #[test]
 fn the_current_leader_restarts_the_timer() {
     let requests = [

@@ -168,7 +168,8 @@ fn a_snapshot_older_than_what_is_committed_is_ignored() {
     assert!(actor.applied.is_empty());
 }
 
-/// The same snapshot twice is installed once; an older one that comes after a newer one, not at all.
+/// The same snapshot twice is installed once; an older one that comes after a newer one, not at
+/// all.
 #[test]
 fn repeated_and_reordered_snapshots_are_installed_once() {
     let mut actor = Actor::follower(&[1]);
@@ -208,7 +209,7 @@ fn a_snapshot_brings_its_term() {
     assert_eq!((actor.disk.term(), actor.disk.voted_for()), (term(5), None));
 }
 
-// --- Sending --------------------------------------------------------------------------------------
+// --- Sending ------------------------------------------------------------------------------------
 
 /// A leader of term 2 in a group of three whose log begins after a snapshot at 3 of term 1.
 fn leader_after_snapshot() -> (Actor, raft_core::consensus::Effects) {
@@ -256,8 +257,8 @@ fn entries_follow_the_snapshot() {
     assert_eq!(terms_in(to(&then, 1)), [1, 1]);
 }
 
-/// While it is on its way, heartbeats keep the follower quiet, and a refusal of one does not bring a
-/// second copy.
+/// While it is on its way, heartbeats keep the follower quiet, and a refusal of one does not bring
+/// a second copy.
 #[test]
 fn heartbeats_go_on_while_a_snapshot_is_on_its_way() {
     let (mut actor, elected) = leader_after_snapshot();

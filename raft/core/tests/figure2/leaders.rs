@@ -21,7 +21,8 @@ fn a_new_leader_is_heard_at_once() {
     assert_eq!(actor.terms(), [1, 1], "no entry of its own: the labs count indexes");
 }
 
-/// Volatile state on leaders: nextIndex "initialized to leader last log index + 1", matchIndex to 0.
+/// Volatile state on leaders: nextIndex "initialized to leader last log index + 1", matchIndex to
+/// 0.
 #[test]
 fn a_new_leader_knows_nothing_of_the_others() {
     let (actor, _) = Actor::leader(3, &[1, 1]);
@@ -92,8 +93,8 @@ fn an_accepted_request_moves_the_followers_progress() {
     assert_eq!(actor.matched_of(2), 1);
 }
 
-/// "If there exists an N such that N > commitIndex, a majority of matchIndex[i] ≥ N, and log[N].term
-/// == currentTerm: set commitIndex = N". The leader counts itself.
+/// "If there exists an N such that N > commitIndex, a majority of matchIndex[i] ≥ N, and
+/// log[N].term == currentTerm: set commitIndex = N". The leader counts itself.
 #[test]
 fn entries_commit_on_a_majority_and_not_before() {
     let mut actor = Actor::leader_of_equals(5, &[]);
@@ -235,7 +236,7 @@ fn long_wrong_tails_are_mended_in_a_few_rounds() {
     assert!(rounds <= 4, "{rounds} rounds");
 }
 
-// --- What is sent when ---------------------------------------------------------------------------
+// --- What is sent when --------------------------------------------------------------------------
 
 /// While entries are on their way, commands gather, and go together when the answer is in.
 #[test]
@@ -306,8 +307,9 @@ fn a_lost_request_is_repeated_at_once() {
     assert_eq!(terms_in(to(&second, 1)), [1, 1], "with what has come since");
 }
 
-/// From the second failure on only empty heartbeats go out, not even new commands: no storm of calls
-/// to a server that is gone, and no copy of the log with every heartbeat. Its first answer ends that.
+/// From the second failure on only empty heartbeats go out, not even new commands: no storm of
+/// calls to a server that is gone, and no copy of the log with every heartbeat. Its first answer
+/// ends that.
 #[test]
 fn a_server_that_is_gone_is_sent_empty_heartbeats() {
     let mut actor = Actor::leader_of_equals(3, &[]);

@@ -1,4 +1,5 @@
-//! Every rule of the paper's Figure 2 and of Section 7, each shown by a small scene on the pure core.
+//! Every rule of the paper's Figure 2 and of Section 7, each shown by a small scene on the pure
+//! core.
 //!
 //! A scene puts one server (or a few, for Figure 8) into a state, lets something happen to it, and
 //! looks at what it wants done. `stage` has the props, `disk` a disk that carries out saves.

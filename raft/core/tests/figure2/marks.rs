@@ -1,4 +1,5 @@
-//! What the core calls by name when it happens: a sweep counts it, so a wrong name would hide a gap in the tests.
+//! What the core calls by name when it happens: a sweep counts it, so a wrong name would hide a gap
+//! in the tests.
 
 use raft_core::consensus::{Effects, Event};
 use raft_core::marks::Mark;

@@ -33,7 +33,8 @@ fn only_a_leader_takes_reads() {
     assert_eq!(candidate.step(Event::Read).read, Some(Err(ReadRefused::NotLeader)));
 }
 
-/// The first trap: its predecessor may have committed what it has in its log, but does not know to be committed.
+/// The first trap: its predecessor may have committed what it has in its log, but does not know to
+/// be committed.
 #[test]
 fn a_new_leader_refuses_reads_until_it_has_committed_in_its_term() {
     let mut actor = Actor::leader_of_equals(3, &[1, 1]);

@@ -79,8 +79,9 @@ fn a_refusal_from_before_falling_back_is_ignored() {
     assert!(late.messages.is_empty());
 }
 
-/// A heartbeat that overtakes the entries is refused as the first probe was, with the first hint again. The way back that was made
-/// since must not be undone: on a network that delays most answers it would never be made.
+/// A heartbeat that overtakes the entries is refused as the first probe was, with the first hint
+/// again. The way back that was made since must not be undone: on a network that delays most
+/// answers it would never be made.
 #[test]
 fn a_refusal_never_undoes_the_way_back() {
     let (mut actor, elected) = Actor::leader(3, &[1, 2, 3, 4]);

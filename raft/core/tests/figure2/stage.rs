@@ -1,7 +1,7 @@
 //! The props of the scenes: a server with a given log, other servers' messages, short names.
 //!
-//! Logs are written as lists of terms, as the paper draws them: `[1, 1, 2]` has entries of term 1 at
-//! indexes 1 and 2 and one of term 2 at index 3.
+//! Logs are written as lists of terms, as the paper draws them: `[1, 1, 2]` has entries of term 1
+//! at indexes 1 and 2 and one of term 2 at index 3.
 
 use std::sync::Arc;
 

@@ -67,8 +67,8 @@ fn a_leader_that_stepped_down_can_be_elected_again() {
     assert_eq!((actor.role(), actor.node.term()), (RoleKind::PreCandidate, term(2)));
 }
 
-/// A server that hears a leader rejects a vote for another one and does not enter its term: a server
-/// that does not hear the leader cannot depose it.
+/// A server that hears a leader rejects a vote for another one and does not enter its term: a
+/// server that does not hear the leader cannot depose it.
 #[test]
 fn a_vote_against_a_live_leader_changes_no_term() {
     let mut actor = server(3, &[1]);

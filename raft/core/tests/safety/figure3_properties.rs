@@ -1,5 +1,5 @@
-//! Figure 3, "Raft guarantees that each of these properties is true at all times", seen from outside
-//! over all servers of a group.
+//! Figure 3, "Raft guarantees that each of these properties is true at all times", seen from
+//! outside over all servers of a group.
 //!
 //! The checker is told of every step whose effects leave the server. It keeps its own books and
 //! shares no code with what it checks.
@@ -98,8 +98,8 @@ impl Properties {
         }
     }
 
-    /// "Leader Append-Only: a leader never overwrites or deletes entries in its log; it only appends
-    /// new entries." (§5.3)
+    /// "Leader Append-Only: a leader never overwrites or deletes entries in its log; it only
+    /// appends new entries." (§5.3)
     fn leader_append_only(&mut self, node: &Node) {
         if node.role() != RoleKind::Leader {
             self.leader_logs.remove(&node.id());

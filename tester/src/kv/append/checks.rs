@@ -7,10 +7,12 @@ pub fn element(client: usize, number: usize) -> String {
     format!("x {client} {number} y")
 }
 
-/// Fails unless the first `count` elements of the client are in the value, each once, in order. Further ones do not count.
+/// Fails unless the first `count` elements of the client are in the value, each once, in order.
+/// Further ones do not count.
 #[track_caller]
 pub fn check_appends(client: usize, value: &str, count: usize) {
-    // One pass over the value: finding each element from the start would take time quadratic in its length.
+    // One pass over the value: finding each element from the start would take time quadratic in its
+    // length.
     let mut next = 0;
     for number in elements_of(client, value) {
         if number >= count {
@@ -29,7 +31,8 @@ pub fn check_appends(client: usize, value: &str, count: usize) {
     }
 }
 
-/// The same for several clients whose elements share one value: `counts[i]` are those of client `i`.
+/// The same for several clients whose elements share one value: `counts[i]` are those of client
+/// `i`.
 #[track_caller]
 pub fn check_concurrent_appends(value: &str, counts: &[usize]) {
     for (client, &count) in counts.iter().enumerate() {

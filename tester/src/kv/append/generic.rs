@@ -1,5 +1,5 @@
-//! The scenario most tests of the service share: each client appends to a key of its own, or all to a few keys, while the network
-//! loses messages, partitions come and go, and servers restart.
+//! The scenario most tests of the service share: each client appends to a key of its own, or all to
+//! a few keys, while the network loses messages, partitions come and go, and servers restart.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -21,7 +21,8 @@ pub const SPEED_OPS: usize = 1000;
 const SPEED_LIMIT: Duration = Duration::from_nanos(33_333_333 * SPEED_OPS as u64);
 
 impl GenericTest {
-    /// Runs the scenario, the clean-up included. The harness's cluster must have been made with these parameters.
+    /// Runs the scenario, the clean-up included. The harness's cluster must have been made with
+    /// these parameters.
     #[track_caller]
     pub fn run_append(&self, harness: &AppendHarness) {
         harness.cluster().begin(&self.early_title());
@@ -102,7 +103,8 @@ impl GenericTest {
         written
     }
 
-    /// A thousand appends one after the other, each within a third of a heartbeat; the clean-up included.
+    /// A thousand appends one after the other, each within a third of a heartbeat; the clean-up
+    /// included.
     #[track_caller]
     pub fn run_append_speed(&self, harness: &AppendHarness) {
         harness.cluster().begin(&format!("Test: ops complete fast enough ({})", self.part));

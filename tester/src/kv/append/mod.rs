@@ -1,4 +1,5 @@
-//! Tests of the service with Put, Append and Get: its recorded clerks, the course's checks (2018 to 2021), its common scenario.
+//! Tests of the service with Put, Append and Get: its recorded clerks, the course's checks (2018 to
+//! 2021), its common scenario.
 
 mod checks;
 mod generic;
