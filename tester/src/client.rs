@@ -13,8 +13,8 @@ use crate::server::ServerName;
 
 /// The ends of one clerk, and the servers it may reach. Clones are handles to the same client.
 ///
-/// Clients do not take part in [partitions](crate::Group::partition): a server that is cut off from
-/// its peers still answers them.
+/// [Partitions](crate::Group::partition) do not affect clients: a server that is cut off from its
+/// peers still answers them.
 #[derive(Clone)]
 pub struct Client {
     inner: Arc<Inner>,
@@ -28,7 +28,7 @@ struct Inner {
     reach: Mutex<Reach>,
 }
 
-/// Held for moments only, never across a call to the network, which may wait.
+/// Held briefly, never across a call to the network, which may wait.
 struct Reach {
     ends: BTreeMap<ServerName, End>,
     /// The servers that may be reached; `None` for all.
@@ -131,8 +131,8 @@ impl Client {
             must(network.delete_end(name.as_str()));
             return result;
         }
-        // Looked at only now, after the end can be found: whoever changes the list meanwhile finds
-        // the end, too.
+        // Checked only now, when the end can be found: a task that changes the list in the meantime
+        // finds the end, too.
         let (allowed, faults) = {
             let reach = self.inner.reach.lock();
             (reach.allows(server), reach.faults.clone())
@@ -142,7 +142,7 @@ impl Client {
         Ok(end)
     }
 
-    /// Gives all its links these faults, in place of those they had.
+    /// Replaces the faults of all its links.
     pub fn set_links(&self, faults: &LinkFaults) {
         let names: Vec<String> = {
             let mut reach = self.inner.reach.lock();
@@ -160,7 +160,8 @@ impl Client {
         self.enable(true, |_, _| true);
     }
 
-    /// Lets it reach these servers. Ends to others that are in use already stay as they are.
+    /// Allows the client to reach these servers. Ends to other servers that are already in use stay
+    /// as they are.
     pub fn connect_to(&self, servers: &[ServerName]) {
         self.inner.reach.lock().allowed = Some(servers.iter().copied().collect());
         self.enable(true, |reach, server| reach.allows(server));
@@ -188,7 +189,7 @@ impl Client {
         }
     }
 
-    /// Takes its ends out of the network. Calls then say that nothing came back.
+    /// Removes its ends from the network. Calls then end with `NoReply`.
     pub(crate) fn delete(&self) {
         let ends = {
             let mut reach = self.inner.reach.lock();
@@ -201,8 +202,7 @@ impl Client {
     }
 }
 
-/// What the network refuses here is a mistake of this crate or of the test: either way the test
-/// cannot go on.
+/// An error of the network is a mistake of this crate or of the test, so the test cannot continue.
 #[track_caller]
 pub(crate) fn must<T, E: std::fmt::Display>(result: Result<T, E>) -> T {
     match result {

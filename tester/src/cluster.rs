@@ -34,7 +34,7 @@ const LEAK_PATIENCE: Duration = Duration::from_secs(10);
 pub struct ClusterOptions {
     /// Servers of group 0.
     pub servers: usize,
-    /// Whether the network delivers everything. Start-up is always on a reliable one.
+    /// Whether the network is reliable. Servers always start on a reliable network.
     pub reliable: bool,
     /// Time the cluster may live.
     pub time_limit: Duration,
@@ -99,8 +99,8 @@ fn tuning_of_environment() -> raft::Tuning {
 /// handles to the same cluster.
 ///
 /// A lab test makes one, calls [`begin`](Cluster::begin), does its work, calls
-/// [`end`](Cluster::end). It is cleaned up when the body of the test has returned, unless the test
-/// does so itself.
+/// [`end`](Cluster::end). It is cleaned up after the body of the test, unless the test does so
+/// itself.
 #[derive(Clone)]
 pub struct Cluster {
     inner: Arc<Inner>,
@@ -111,7 +111,7 @@ struct Inner {
     run: Arc<Run>,
     annotations: Arc<Annotations>,
     options: ClusterOptions,
-    /// Since when the time limit counts: after the servers were up.
+    /// Start of the time limit: when all servers were running.
     start: Instant,
     ops: AtomicU64,
     cleaned: AtomicBool,
@@ -120,10 +120,10 @@ struct Inner {
 
 struct Books {
     groups: BTreeMap<u64, Group>,
-    /// How often servers of groups that were forgotten were started.
+    /// Number of server starts in groups that were removed.
     past_lives: BTreeMap<u64, u64>,
     clients: BTreeMap<u64, Client>,
-    /// Faults of the links of all clients, those to come included.
+    /// Faults of the links of all clients, later clients included.
     client_links: LinkFaults,
     /// Clients made so far.
     client_numbers: u64,
@@ -195,7 +195,7 @@ impl Cluster {
         cluster
     }
 
-    /// The network, for faults that have no method here.
+    /// The network, for faults without a method of this type.
     pub fn network(&self) -> &Network {
         &self.inner.network
     }
@@ -212,7 +212,7 @@ impl Cluster {
 
     // ---- network -------------------------------------------------------------------------------
 
-    /// Whether the network is to deliver everything, from now on.
+    /// Makes the network reliable or unreliable.
     pub fn set_reliable(&self, reliable: bool) {
         self.inner.network.set_reliable(reliable);
     }
@@ -244,7 +244,7 @@ impl Cluster {
 
     // ---- groups --------------------------------------------------------------------------------
 
-    /// The group with this number. One that does not exist fails the test; see
+    /// The group with this number. The test fails if there is none; see
     /// [`find_group`](Cluster::find_group).
     #[track_caller]
     pub fn group(&self, gid: u64) -> Group {
@@ -264,8 +264,7 @@ impl Cluster {
         self.inner.books.lock().groups.get(&gid).cloned()
     }
 
-    /// Makes a further group, starts its servers and connects them. A number that is taken fails
-    /// the test.
+    /// Adds a group, starts its servers and connects them. The test fails if the number is in use.
     #[track_caller]
     pub fn make_group_start(
         &self,
@@ -299,7 +298,7 @@ impl Cluster {
         group
     }
 
-    /// Shuts a group's servers down and forgets it. A new one may be made with its number; it
+    /// Shuts a group's servers down and removes the group. A new group may have its number; it
     /// begins with empty disks.
     #[track_caller]
     pub fn exit_group(&self, gid: u64) {
@@ -336,8 +335,7 @@ impl Cluster {
         client
     }
 
-    /// Gives the links of all clients, those to come included, these faults in place of those they
-    /// had.
+    /// Replaces the faults of the links of all clients, later clients included.
     pub fn set_client_links(&self, faults: LinkFaults) {
         let clients: Vec<Client> = {
             let mut books = self.inner.books.lock();
@@ -460,8 +458,8 @@ impl Cluster {
         }
     }
 
-    /// A killed server must end: a task that stays would hold its memory, and on threads its
-    /// thread, for ever.
+    /// A killed server must end: a task that stays keeps its memory, and on threads its thread, for
+    /// ever.
     #[track_caller]
     fn check_leaks(&self, groups: &[Group]) {
         if !labrt::is_simulated() {

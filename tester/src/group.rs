@@ -34,7 +34,7 @@ struct Inner {
     network: Network,
     gid: u64,
     names: Vec<String>,
-    /// The group in the eyes of the invariant checker, in a simulation.
+    /// The group's identity in the invariant checker, in a simulation.
     checked_as: Option<GroupId>,
     starter: Starter,
     annotations: Arc<Annotations>,
@@ -48,14 +48,14 @@ struct Servers {
     connected: Vec<bool>,
     /// Whether the connections are those of [`Group::partition`], which the flags do not show.
     partitioned: bool,
-    /// How often each server was started, those of an earlier group with this number included: no
-    /// end's name is used twice.
+    /// Number of starts of each server, including an earlier group with this number: names of ends
+    /// are never reused.
     lives: Vec<u64>,
-    /// The nodes of earlier lives, as long as they have tasks.
+    /// The nodes of earlier starts, as long as they have tasks.
     past: Vec<Node>,
     /// False until all servers were started for the first time.
     annotated: bool,
-    /// Faults of links, by caller and callee: they belong to the pair, whatever lives it has.
+    /// Faults of links, by caller and callee. They stay when the servers restart.
     links: BTreeMap<(usize, usize), LinkFaults>,
 }
 
@@ -219,8 +219,8 @@ impl Group {
         self.annotate();
     }
 
-    /// Shuts server `i` down politely: cuts it off, takes it out of the network, sets its disk
-    /// aside, kills its services in order.
+    /// Shuts server `i` down cleanly: disconnects it, removes it from the network, sets its disk
+    /// aside, and kills its services in order.
     ///
     /// The order matters. Out of the network first: a server that is being killed must not give
     /// another positive reply. The disk next: what the dying server still writes does not count.
@@ -236,8 +236,7 @@ impl Group {
         self.annotate();
     }
 
-    /// Crashes server `i` as a power cut would: its tasks stop where they stand, without being
-    /// told. Simulation only.
+    /// Crashes server `i` as a power cut would: its tasks stop where they stand. Simulation only.
     ///
     /// # Errors
     /// [`CrashError::NotSimulated`] on threads, where nothing has happened: shut it down instead.
@@ -253,7 +252,7 @@ impl Group {
         Ok(())
     }
 
-    /// What shutting down and crashing share. Returns the services, which are forgotten here.
+    /// The common part of shutdown and crash. Returns the services, which the group no longer has.
     fn take_down(&self, i: usize) -> Option<Arc<Vec<Box<dyn Hosted>>>> {
         let inner = &*self.inner;
         let mut servers = inner.servers.lock();
@@ -289,7 +288,7 @@ impl Group {
         self.inner.servers.lock().slots[i].hosted.is_some()
     }
 
-    /// How often the server that was started most often was.
+    /// The largest number of starts of one server.
     pub(crate) fn lives(&self) -> u64 {
         self.inner.servers.lock().lives.iter().copied().max().unwrap_or(0)
     }
@@ -339,8 +338,8 @@ impl Group {
         self.annotate();
     }
 
-    /// Full mesh inside each side, nothing across. All servers named count as connected afterwards.
-    /// With one side empty, it heals.
+    /// Full mesh inside each side, nothing across. All named servers count as connected afterwards.
+    /// If one side is empty, the partition ends.
     #[track_caller]
     pub fn partition(&self, one: &[usize], other: &[usize]) {
         one.iter().chain(other).for_each(|&i| self.check(i));
@@ -367,8 +366,8 @@ impl Group {
         }
     }
 
-    /// Gives calls from server `from` to server `to` faults of their own, in all its lives until
-    /// they are replaced; `LinkFaults::default()` heals them.
+    /// Sets the faults of calls from server `from` to server `to`. They stay when the servers
+    /// restart; `LinkFaults::default()` removes them.
     #[track_caller]
     pub fn set_link(&self, from: usize, to: usize, faults: LinkFaults) {
         self.check(from);
@@ -396,7 +395,7 @@ impl Group {
         (others, minority)
     }
 
-    /// Whether server `i` counts as connected. Says nothing about partitions.
+    /// Whether server `i` counts as connected. Partitions do not change this.
     pub fn is_connected(&self, i: usize) -> bool {
         self.check(i);
         self.inner.servers.lock().connected[i]
@@ -419,7 +418,7 @@ impl Group {
         self.inner.annotations.servers(self.inner.gid, &connected, &crashed);
     }
 
-    /// The node of the present life of server `i`.
+    /// The node of the present start of server `i`.
     pub fn node(&self, i: usize) -> Node {
         self.check(i);
         self.inner.servers.lock().slots[i].node.clone()
@@ -448,7 +447,7 @@ impl Group {
         self.largest(Persister::snapshot_size)
     }
 
-    /// RPCs that server `i` has received in its present life; 0 while it does not run.
+    /// RPCs that server `i` has received since its last start; 0 while it does not run.
     pub fn rpc_count(&self, i: usize) -> u64 {
         self.inner.network.count(self.server_name(i)).unwrap_or(0)
     }

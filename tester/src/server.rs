@@ -1,4 +1,4 @@
-//! Servers: their names, what a test hands over when one is started, and one life of one server.
+//! Servers: their names, the parts that a test provides at a start, and one start of one server.
 
 use std::fmt;
 use std::str::FromStr;
@@ -73,19 +73,20 @@ pub struct ServerSetup {
     pub group: u64,
     /// Index in the group.
     pub me: usize,
-    /// Its disk: what the last life had saved, as a copy, so that a late writer of that life cannot
-    /// touch it.
+    /// Its disk: a copy of the content saved so far, so that late writes of an earlier start have
+    /// no effect.
     pub persister: Persister,
     /// Intervals, rules and limits of its Raft.
     pub tuning: raft::Tuning,
 }
 
-/// A part of a server: something that answers RPCs, or must be told to stop, or both.
+/// A part of a server that answers RPCs, must be stopped, or both.
 pub trait Hosted: Send + Sync {
     /// The RPC services it offers. Asked for once, after the starter has returned.
     fn services(&self) -> Vec<Service>;
 
-    /// Stops it. Must return soon and silence it for good: it may be connected again later.
+    /// Stops it. Must return soon. The part must not act afterwards: the server's name may be
+    /// connected again.
     fn kill(&self);
 }
 
@@ -124,8 +125,7 @@ impl<K: Fn() + Send + Sync> Hosted for Parts<K> {
 /// tasks on the current [node](Node), which is the new server's.
 pub type Starter = Arc<dyn Fn(ServerSetup) -> Vec<Box<dyn Hosted>> + Send + Sync>;
 
-/// One life of one server, from start to shutdown: fresh ends, a fresh copy of the disk, a node of
-/// its own.
+/// One start of one server, until its shutdown: new ends, a new copy of the disk, its own node.
 pub(crate) struct Incarnation {
     pub(crate) node: Node,
     /// Names of its ends, by index of the server they lead to.

@@ -1,5 +1,5 @@
-//! The scenario most key/value tests share: clients compete for keys while the network loses
-//! messages, partitions come and go, and servers restart.
+//! The scenario of most key/value tests: clients compete for keys while the network loses messages,
+//! partitions begin and end, and servers restart.
 
 use std::time::Duration;
 
@@ -108,7 +108,7 @@ impl GenericTest {
             total = self.clients_round(harness, &clerk, &keys, total);
             if self.crash {
                 group.shutdown();
-                // As long as the servers' calls may take to notice.
+                // Time for the servers' calls to notice.
                 labrt::sleep(ELECTION_TIMEOUT);
                 group.start_servers();
             }

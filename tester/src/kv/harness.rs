@@ -43,8 +43,7 @@ pub type KvHarness = Harness<Versioned>;
 
 /// A clerk of the versioned service with its network client.
 ///
-/// As a [`Clerk`] it is the bare one: such calls are neither recorded nor counted. Those of the
-/// [`KvHarness`] are.
+/// Calls through [`Clerk`] are neither recorded nor counted. Calls through the [`KvHarness`] are.
 pub type TestClerk = recorder::TestClerk<dyn Clerk + Send + Sync>;
 
 impl Clerk for TestClerk {
@@ -68,7 +67,7 @@ type Maker<A> = dyn Fn(&Client, Vec<ClientEnd>) -> Box<<A as Api>::Clerk> + Send
 /// What key/value tests share: recorded operations on a cluster, and the verdict on them. Clones
 /// are handles to the same harness.
 ///
-/// Functions that check something fail the test when it does not hold.
+/// Functions that check a property fail the test if it does not hold.
 pub struct Harness<A: Api> {
     pub(super) recorder: Recorder,
     maker: Arc<Maker<A>>,
@@ -83,8 +82,8 @@ impl<A: Api> Clone for Harness<A> {
 }
 
 impl<A: Api> Harness<A> {
-    /// `make_clerk` gets a client, and its ends to the servers of group 0 in a random order: no
-    /// clerk may take the place of a server in the list for its Raft id.
+    /// `make_clerk` gets a client, and its ends to the servers of group 0 in a random order, so
+    /// that no clerk can rely on the index of a server.
     pub(super) fn with_maker(
         cluster: Cluster,
         make_clerk: impl Fn(&Client, Vec<ClientEnd>) -> Box<A::Clerk> + Send + Sync + 'static,

@@ -169,7 +169,7 @@ impl KvHarness {
         let keys = make_keys(n);
         let values: Vec<String> = keys.iter().map(|_| rand_value(size)).collect();
         for (key, value) in keys.iter().zip(&values) {
-            // Whether it was taken is what the reads below tell.
+            // The reads below show whether it was executed.
             let _ = self.put_uncounted(clerk, key, value, Version::ZERO);
         }
         for (key, value) in keys.iter().zip(&values) {
@@ -269,7 +269,7 @@ impl Partitioner {
         Partitioner { stop, task }
     }
 
-    /// Waits until it has stopped, at its next look: the last partition stays.
+    /// Waits until the task has stopped. The last partition stays.
     #[track_caller]
     pub fn stop(self) {
         // It can only be gone already if it has failed, which joining tells.

@@ -28,7 +28,7 @@ pub type TestClerk = recorder::TestClerk<dyn Clerk + Send + Sync>;
 
 /// The harness of the service with Put, Append and Get.
 ///
-/// A write whose fate the clerk does not know fails the test, unless it is made by
+/// A write with an unknown outcome fails the test, unless it is made by
 /// [`try_append`](AppendHarness::try_append).
 pub type AppendHarness = Harness<Unversioned>;
 
