@@ -21,8 +21,8 @@ use crate::error::Stop;
 /// are checked against the input before anything is allocated.
 const CONFIG: Configuration = config::standard();
 
-/// Unsigned integers below this are a single byte. Most are; others are drawn at random and take all eight. Neither is worth a call
-/// into bincode.
+/// Unsigned integers below this are a single byte. Most are; others are drawn at random and take
+/// all eight. Neither is worth a call into bincode.
 const SINGLE_BYTE_END: u8 = 251;
 /// Stands before an integer that needs more than four bytes.
 const EIGHT_BYTES_FOLLOW: u8 = 253;

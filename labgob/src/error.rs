@@ -58,7 +58,6 @@ pub enum Error {
     Corrupt {
         /// Where the decoder stopped: at or just behind the flaw.
         offset: usize,
-        /// What is wrong.
         what: String,
     },
     /// Bytes are left after the one value that was expected. Use a

@@ -20,7 +20,8 @@
 //! # Ok::<(), labgob::Error>(())
 //! ```
 //!
-//! [`encode`] and [`decode`] are for one value, [`encode_into`] and [`Decoder`] for several in a row.
+//! [`encode`] and [`decode`] are for one value, [`encode_into`] and [`Decoder`] for several in a
+//! row.
 //!
 //! # How large a value may be
 //!
@@ -67,8 +68,8 @@
 //! * structs with equal fields but other names differ, and so do `u32` and `u64`, `Option<T>` and
 //!   `Vec<T>`, `(T, T)` and `Vec<T>`;
 //! * what serde does not tell apart is the same: `Vec<T>`, `VecDeque<T>`, `BTreeSet<T>`; `T`,
-//!   `Box<T>`, `Arc<T>`; `[T; 2]` and `(T, T)`; `usize` and `u64`; a generic struct's parameter counts
-//!   only through the fields that use it; a module's name does not count;
+//!   `Box<T>`, `Arc<T>`; `[T; 2]` and `(T, T)`; `usize` and `u64`; a generic struct's parameter
+//!   counts only through the fields that use it; a module's name does not count;
 //! * `Vec<u8>` is a sequence of `u8`, while `serde_bytes::ByteBuf` and fields marked
 //!   `#[serde(with = "serde_bytes")]` are byte strings. They have the same bytes and are different
 //!   types. Mark byte fields: that is several times faster.
@@ -77,18 +78,18 @@
 //!
 //! # What a decoder promises
 //!
-//! For any input: a value of the type asked for or an [`Error`], no panic, no endless loop, no stack
-//! overflow (values nest at most [`MAX_DEPTH`] levels), no memory for elements whose bytes are not
-//! there ([`Decoder::with_limit`]). It does not promise that nobody changed the value: a bit that flips
-//! inside a string or number gives another string or number. There is no checksum, since the
-//! simulated network and disk lose and delay bytes but do not change them.
+//! For any input: a value of the type asked for or an [`Error`], no panic, no endless loop, no
+//! stack overflow (values nest at most [`MAX_DEPTH`] levels), no memory for elements whose bytes
+//! are not there ([`Decoder::with_limit`]). It does not promise that nobody changed the value: a
+//! bit that flips inside a string or number gives another string or number. There is no checksum,
+//! since the simulated network and disk lose and delay bytes but do not change them.
 //!
 //! # What cannot travel
 //!
 //! What needs a format that describes itself (`untagged`, internally tagged, `flatten`,
-//! `skip_serializing_if`): [`Error::Unsupported`], when it is encoded. An open set of commands is an
-//! enum. Maps with an order of their own (`HashMap`) travel, but equal maps may have different bytes;
-//! what must be equal in every run is a `BTreeMap`.
+//! `skip_serializing_if`): [`Error::Unsupported`], when it is encoded. An open set of commands is
+//! an enum. Maps with an order of their own (`HashMap`) travel, but equal maps may have different
+//! bytes; what must be equal in every run is a `BTreeMap`.
 //!
 //! # Where things are
 //!
@@ -123,7 +124,7 @@ pub const LIMIT: usize = 64 << 20;
 /// The limit for values that may be as large as memory allows.
 pub const NO_LIMIT: usize = usize::MAX;
 
-/// How deep values may nest: every struct, tuple, sequence, map, enum and full option around a value
-/// counts as one. Decoding a recursive type must fit the stack of a simulated task, so a recursive
-/// type with large values (more than 100 bytes) may nest less deep.
+/// How deep values may nest: every struct, tuple, sequence, map, enum and full option around a
+/// value counts as one. Decoding a recursive type must fit the stack of a simulated task, so a
+/// recursive type with large values (more than 100 bytes) may nest less deep.
 pub const MAX_DEPTH: usize = 128;

@@ -4,7 +4,7 @@ use slab::Slab;
 
 use crate::client_end::Answer;
 
-/// Names one call. Stale, and then without effect, once the call has ended.
+/// Identifies one call. It has no effect once the call has ended.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) struct CallId {
     slot: usize,
@@ -21,7 +21,7 @@ pub(crate) struct Call {
     pub(crate) end: usize,
     /// The server that the request was sent to.
     pub(crate) to: Recipient,
-    /// A poll will look at it soon; no need for another.
+    /// Whether a check of the server is already scheduled.
     pub(crate) poll_due: bool,
 }
 

@@ -3,13 +3,14 @@
 use std::ops::RangeInclusive;
 use std::time::Duration;
 
-/// On an unreliable network a request is held up by less than this, in whole milliseconds.
+/// Upper limit of the delay of a request on an unreliable network, in whole milliseconds.
 const SHORT_DELAY_MS: u64 = 27;
 /// Probability that an unreliable network loses a request; the same again for a reply.
 const UNRELIABLE_LOSS: f64 = 0.1;
 /// Probability that long reordering holds a reply back.
 const REORDERED: f64 = 600.0 / 900.0;
-/// A reply that is held back waits this long, and up to `REORDER_SPREAD_MS` more, short waits being likelier.
+/// A reply that is held back waits this long, and up to `REORDER_SPREAD_MS` more. Short waits are
+/// more likely.
 const REORDER_FLOOR_MS: u64 = 200;
 const REORDER_SPREAD_MS: u64 = 2000;
 /// A call that nobody can answer ends within this time, in whole milliseconds …
@@ -19,28 +20,34 @@ const UNANSWERED_LONG_MS: u64 = 7000;
 /// A call to a server that died ends within this time: the phase of a poll of this period.
 const POLL: Duration = Duration::from_millis(100);
 
-/// Faults of one link, that is of one end, beyond those of the network. They add to what the network does; the default is none.
+/// Faults of one link, that is, of one end. They add to the faults of the network; the default is
+/// none.
 ///
-/// A link has a direction for requests (from the caller) and one for replies. Cuts act on messages that pass while they are in force;
-/// the other settings are those of the moment at which the call was made.
+/// A link has a direction for requests (from the caller) and one for replies. Cuts act on messages
+/// that pass while the cut is active. All other settings are read when the call is made.
 #[derive(Clone, PartialEq, Debug)]
 pub struct LinkFaults {
-    /// No request arrives: a call fares as on a disabled end, but calls under way keep their replies.
+    /// No request arrives: new calls behave as on a disabled end, but calls in flight keep their
+    /// replies.
     pub cut_requests: bool,
-    /// No reply comes back: handlers run, callers hear nothing, and learn so after the delay of a call that nobody answers.
+    /// No reply arrives: handlers run, and callers get `NoReply` after the delay of a call that
+    /// nobody answers.
     pub cut_replies: bool,
     /// Added to every message, in each direction.
     pub latency: Duration,
     /// Probability that a request is lost; the same again for its reply.
     pub loss: f64,
-    /// Probability that a request arrives twice, the second copy up to 26 ms after the first. Both run; the first reply counts.
+    /// Probability that a request arrives twice, the second copy up to 26 ms after the first. Both
+    /// run; the first reply counts.
     pub duplicate: f64,
-    /// Probability that a request (each copy of it) is held up by a time drawn from [`held_up`](LinkFaults::held_up).
+    /// Probability that a request (each copy of it) is delayed by a random time from
+    /// [`held_up`](LinkFaults::held_up).
     pub long_delay: f64,
     /// How long, when it is. Start value: 200 ms to 2.2 s.
     pub held_up: RangeInclusive<Duration>,
-    /// A call without an answer by then ends with `NoReply`, while its request or reply may still be under way. Together with
-    /// `long_delay`, or a long `latency`, handlers run for callers that have long given up. Start value: `None`, wait on.
+    /// A call without an answer by then ends with `NoReply`, while its request or reply may still
+    /// be in flight. Together with `long_delay` or a long `latency`, handlers run for callers that
+    /// gave up long ago. Start value: `None`, wait on.
     pub patience: Option<Duration>,
 }
 
@@ -73,7 +80,7 @@ pub(crate) struct Conditions {
 pub(crate) struct Delivery {
     /// From the caller to the server.
     pub(crate) request_takes: Duration,
-    /// It never gets there; the caller learns so after the same time.
+    /// The message does not arrive; the caller gets `NoReply` after the same time.
     pub(crate) request_lost: bool,
     /// A second copy arrives after this time.
     pub(crate) copy_takes: Option<Duration>,
@@ -85,7 +92,8 @@ pub(crate) struct Delivery {
 }
 
 impl Delivery {
-    /// Draws a delivery. `slowness` is the server's, for each direction; `rng` gives 64 random bits a time.
+    /// Draws a delivery. `slowness` is the server's, for each direction; `rng` gives 64 random bits
+    /// a time.
     pub(crate) fn draw(
         conditions: &Conditions,
         faults: Option<&LinkFaults>,

@@ -1,4 +1,5 @@
-//! One call in flight, from acceptance to answer. All waiting is done here, by timers: no task polls.
+//! One call in flight, from acceptance to answer. All waiting is done here, by timers: no task
+//! polls.
 //!
 //! ```text
 //!   accept ──▶ InFlight::arrive ──▶ handle (a task) ──▶ deliver ──▶ answer
@@ -24,7 +25,8 @@ use crate::{CallError, Server};
 type Outcome = Result<Vec<u8>, CallError>;
 
 impl Fabric {
-    /// Takes a request from a caller: counts it, decides its delivery and sends it off. Never blocks.
+    /// Takes a request from a caller: counts it, decides its delivery and sends it off. Never
+    /// blocks.
     pub(crate) fn accept(self: &Arc<Fabric>, end: usize, request: Request, answer: Answer) {
         labrt::sim::message(request.method, &request.args);
         let mut state = self.state.lock();
@@ -74,12 +76,12 @@ impl Fabric {
         wait(takes, move || in_flight.arrive());
     }
 
-    /// Answers the call, if nobody has yet.
+    /// Answers the call if it has no answer yet.
     fn end_call(&self, id: CallId, outcome: Outcome) {
         Fabric::end_call_locked(self.state.lock(), id, outcome);
     }
 
-    /// The same, with the lock at hand. It is released before the caller is woken.
+    /// The same with the lock held. The lock is released before the caller is woken.
     fn end_call_locked(
         mut state: parking_lot::MutexGuard<'_, State>,
         id: CallId,
@@ -107,13 +109,13 @@ impl Fabric {
         wait(delay, move || fabric.end_call(id, Err(CallError::NoReply)));
     }
 
-    /// The caller looks after its server, and gives up if it is dead.
+    /// The caller checks its server and gives up if the server is dead.
     pub(crate) fn poll(&self, id: CallId) {
         let mut state = self.state.lock();
         let Some(call) = state.calls.get_mut(id) else { return };
         call.poll_due = false;
         let (end, to) = (call.end, call.to);
-        // To nobody: the reply is out, and will come.
+        // No receiver to check: the reply has been sent and will arrive.
         if to != Recipient::Nobody && state.is_dead(end, to) {
             Fabric::end_call_locked(state, id, Err(CallError::NoReply));
         }
@@ -163,7 +165,7 @@ impl State {
         Delivery::draw(&self.conditions, faults, self.servers[server].slowness, labrt::random_u64)
     }
 
-    /// From now on this call ends by timer only.
+    /// From now on only a timer ends this call.
     fn release(&mut self, id: CallId) {
         if let Some(call) = self.calls.get_mut(id) {
             call.to = Recipient::Nobody;
@@ -171,7 +173,8 @@ impl State {
     }
 }
 
-/// A request under way, then being handled, then its reply under way. However it is dropped, its call is answered.
+/// A request in flight, then being handled, then its reply in flight. When it is dropped, its call
+/// is answered.
 pub(crate) struct InFlight {
     fabric: Arc<Fabric>,
     call: CallId,
@@ -210,10 +213,10 @@ impl InFlight {
         })
     }
 
-    /// The request has reached its server: the handler gets a task of its own, on the server's node.
+    /// The request has reached its server: the handler runs in its own task on the server's node.
     ///
-    /// The server is the one the request was sent to, even if another has its name by now. Its reply
-    /// will then be lost.
+    /// The server is the one the request was sent to, even if another has its name by now. Its
+    /// reply will then be lost.
     fn arrive(mut self: Box<InFlight>) {
         let Some(server) = self.server.take() else { return };
         server.count_request();
@@ -243,8 +246,8 @@ impl InFlight {
         wait(self.delivery.reply_takes, move || self.deliver());
     }
 
-    /// The reply has come back. Whether the caller gets it depends on the present state of the server
-    /// (a dead one's reply is lost) and on the delivery.
+    /// The reply has come back. Whether the caller gets it depends on the present state of the
+    /// server (a dead one's reply is lost) and on the delivery.
     fn deliver(mut self: Box<InFlight>) {
         let id = self.call;
         let mut state = self.fabric.state.lock();
@@ -279,7 +282,8 @@ impl InFlight {
 }
 
 impl Drop for InFlight {
-    /// The handler died, or never came to run: its node has crashed. The caller finds out at its next poll.
+    /// The handler was killed or never ran, because its node has crashed. The caller notices at its
+    /// next check.
     fn drop(&mut self) {
         if !self.handled {
             self.fabric.end_call_later(fault::next_poll(labrt::random_u64()), self.call);
@@ -287,9 +291,9 @@ impl Drop for InFlight {
     }
 }
 
-/// Calls `then` after `delay`; here and now if there is none.
+/// Calls `then` after `delay`, or at once if the delay is zero.
 fn wait(delay: Duration, then: impl FnOnce() + Send + 'static) {
-    /// Longer than any run; keeps sums with it in range.
+    /// Longer than any run, and small enough for sums not to overflow.
     const FOR_EVER: Duration = Duration::from_secs(100 * 365 * 24 * 3600);
     if delay.is_zero() { then() } else { labrt::after(delay.min(FOR_EVER), then) }
 }

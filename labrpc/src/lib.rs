@@ -1,22 +1,27 @@
 //! RPC over a simulated network that loses, delays, reorders and cuts.
 //!
-//! A [`Network`] is a LAN inside one process. A [`ClientEnd`] is a caller's handle to exactly one [`Server`]; a server offers
-//! [`Service`]s, a service has typed [`Method`]s. Who is connected to whom, who is switched off, how messages fare: all of it can
-//! change at any moment, and the tester changes it.
+//! A [`Network`] is a LAN inside one process. A [`ClientEnd`] is a caller's handle to exactly one
+//! [`Server`]; a server offers [`Service`]s, a service has typed [`Method`]s. Connections, disabled
+//! ends and the treatment of messages can change at any time; the tester changes them.
 //!
 //! # The contract of `call`
 //!
-//! 1. [`ClientEnd::call`] blocks until it has an answer; it needs no timeout of its own. The one exception is a handler that
-//!    never answers while its server stays registered and the end stays enabled.
-//! 2. `Ok(reply)`: the handler ran, once or (only with [`LinkFaults::duplicate`]) twice, and this is what it said.
-//! 3. `Err(CallError::NoReply)`: nothing came back. The handler has run, or has not, or still will: the caller cannot know.
-//! 4. No positive reply comes from a server that has been deleted, replaced, crashed or cut off while the handler ran: the call ends
-//!    with `NoReply` within 100 ms of that moment, whatever the handler does. (A reply that [long
-//!    reordering](Network::set_long_reordering) holds back has left its server already and does arrive.)
-//! 5. Any number of calls may be under way on one end; they reach the server in any order.
+//! 1. [`ClientEnd::call`] blocks until it has an answer; it needs no timeout of its own. The one
+//!    exception is a handler that never answers while its server stays registered and the end stays
+//!    enabled.
+//! 2. `Ok(reply)`: the handler ran, once or (only with [`LinkFaults::duplicate`]) twice, and this
+//!    is its reply.
+//! 3. `Err(CallError::NoReply)`: nothing came back. The handler may have run, may still run, or may
+//!    never run: the caller cannot know.
+//! 4. No positive reply comes from a server that has been deleted, replaced, crashed or cut off
+//!    while the handler ran: the call ends with `NoReply` within 100 ms of that moment, whatever
+//!    the handler does. (A reply that [long reordering](Network::set_long_reordering) holds back
+//!    has left its server already and does arrive.)
+//! 5. Any number of calls may be in flight on one end; they reach the server in any order.
 //! 6. Arguments and replies travel as bytes: caller and handler never share memory.
-//! 7. Every other error is a mistake in the program, and says what would have been right.
-//! 8. After [`Network::cleanup`], and when the last [`Network`] handle is gone, calls under way end and new ones return at once.
+//! 7. Every other error is a mistake in the program, and its text says what is known.
+//! 8. After [`Network::cleanup`], and when the last [`Network`] handle is gone, calls in flight end
+//!    and new calls return at once.
 //!
 //! # The path of one call
 //!
@@ -40,16 +45,18 @@
 //!   decode ◀──────────────┘
 //! ```
 //!
-//! "Dead" is: the end is disabled or deleted, or what is registered under the server's name is no longer the object that the
-//! request was sent to. A call whose handler is still running then does not wait for it.
+//! "Dead" is: the end is disabled or deleted, or what is registered under the server's name is no
+//! longer the object that the request was sent to. A call whose handler is still running then does
+//! not wait for it.
 //!
-//! The latency is 0.1 to 0.5 ms in a simulation, since virtual time would otherwise stand still while callers spin, and nothing on
-//! threads ([`Network::set_latency`]). It is all a reliable network adds. More faults than the course has: [`LinkFaults`].
+//! The latency is 0.1 to 0.5 ms in a simulation, since virtual time would otherwise stand still
+//! while callers spin, and nothing on threads ([`Network::set_latency`]). It is all a reliable
+//! network adds. More faults than the course has: [`LinkFaults`].
 //!
 //! # Where things are
-//! `in_flight` is one call from acceptance to answer; `fault` draws its delays and losses; `network`
-//! holds the ends, the servers, their connections and the counts; `calls` is the list of calls in
-//! flight; `servers` is the retry loop of a client that may ask several servers.
+//! `in_flight` is one call from acceptance to answer; `fault` draws its delays and losses;
+//! `network` holds the ends, the servers, their connections and the counts; `calls` is the list of
+//! calls in flight; `servers` is the retry loop of a client that may ask several servers.
 //!
 //! # Example
 //! ```

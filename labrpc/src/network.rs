@@ -1,7 +1,7 @@
 //! The state of a network: ends, servers, their connections, and counts.
 //!
-//! One lock guards all of it. It is held for moments and never across a switch point, so it need not
-//! be one of labrt's, which the simulator would watch. No code of a user runs while it is held:
+//! One lock guards all of it. It is held for moments and never across a switch point, so it need
+//! not be one of labrt's, which the simulator would watch. No code of a user runs while it is held:
 //! handlers and answers are taken out under the lock and dropped after it.
 
 use std::collections::BTreeMap;
@@ -20,16 +20,18 @@ use crate::{CallError, Name, NetworkError, Server};
 /// Bounds of a message's latency in a simulation, in nanoseconds.
 const SIMULATED_LATENCY: (u64, u64) = (100_000, 500_000);
 
-/// A simulated LAN. Cheap to clone; all clones are the same network, and when the last one goes, it is
-/// [cleaned up](Network::cleanup).
+/// A simulated LAN. Cheap to clone; all clones are the same network, and when the last one goes, it
+/// is [cleaned up](Network::cleanup).
 ///
-/// It belongs to the back end it was made on: a network of a simulation serves tasks of that simulation.
+/// It belongs to the back end it was made on: a network of a simulation serves tasks of that
+/// simulation.
 #[derive(Clone)]
 pub struct Network {
     handle: Arc<Handle>,
 }
 
-/// What the clones of a network share. Ends share the fabric only: handlers own ends, so the fabric would otherwise own itself.
+/// The state shared by the clones of a network. Ends share the fabric only: handlers own ends, so
+/// the fabric would otherwise own itself.
 struct Handle {
     fabric: Arc<Fabric>,
 }
@@ -40,7 +42,7 @@ impl Drop for Handle {
     }
 }
 
-/// The network as ends and messages under way see it.
+/// The network as seen by ends and messages in flight.
 pub(crate) struct Fabric {
     pub(crate) state: Mutex<State>,
 }
@@ -48,7 +50,7 @@ pub(crate) struct Fabric {
 pub(crate) struct State {
     pub(crate) conditions: Conditions,
     pub(crate) long_delays: bool,
-    /// Cleaned up: nothing is accepted any more. Never goes back.
+    /// Whether the network was cleaned up: it then accepts nothing. Never reset.
     pub(crate) finished: bool,
     /// Requests accepted.
     pub(crate) accepted: u64,
@@ -73,7 +75,7 @@ pub(crate) struct End {
     pub(crate) faults: Option<Box<LinkFaults>>,
 }
 
-/// A name that a server has, had, or is awaited under.
+/// A name that a server has, had, or will have.
 pub(crate) struct ServerSlot {
     pub(crate) name: Name,
     pub(crate) object: Option<Arc<Server>>,
@@ -111,15 +113,17 @@ impl Network {
         self.fabric().state.lock()
     }
 
-    /// Ends the network: all calls under way, and all made later, come back with [`CallError::NoReply`] at once. Handlers that run are
-    /// left to finish. The servers are let go; the totals can still be read. A second time, nothing happens.
+    /// Ends the network: all calls in flight, and all later calls, end with [`CallError::NoReply`]
+    /// at once. Running handlers may finish. The servers are dropped; the totals can still be read.
+    /// Idempotent.
     pub fn cleanup(&self) {
         self.fabric().clean_up();
     }
 
     // ---- conditions --------------------------------------------------------------------------------------------------
 
-    /// Unreliable: requests are held up by 0 to 26 ms, and one in ten is lost, as is one reply in ten. Acts on calls made from now on.
+    /// Unreliable: requests are delayed by 0 to 26 ms, and one request and one reply in ten are
+    /// lost. Affects calls made from now on.
     pub fn set_reliable(&self, reliable: bool) {
         self.lock().conditions.reliable = reliable;
     }
@@ -129,8 +133,8 @@ impl Network {
         self.lock().conditions.reliable
     }
 
-    /// Holds two replies in three back by 200 to 2199 ms, so that they overtake each other; also on a reliable network. Acts on calls
-    /// made from now on.
+    /// Delays two replies in three by 200 to 2199 ms, so that they overtake each other; also on a
+    /// reliable network. Affects calls made from now on.
     pub fn set_long_reordering(&self, on: bool) {
         self.lock().conditions.long_reordering = on;
     }
@@ -140,18 +144,20 @@ impl Network {
         self.lock().conditions.long_reordering
     }
 
-    /// Lets callers of what cannot be reached wait for up to 7 s instead of 100 ms. Acts on calls made from now on.
+    /// Makes calls to unreachable servers take up to 7 s to fail instead of 100 ms. Affects calls
+    /// made from now on.
     pub fn set_long_delays(&self, on: bool) {
         self.lock().long_delays = on;
     }
 
-    /// Whether callers of what cannot be reached wait for long.
+    /// Whether calls to unreachable servers take long to fail.
     pub fn is_long_delays(&self) -> bool {
         self.lock().long_delays
     }
 
-    /// The time that every message takes, drawn from this range. Start value: 0.1 to 0.5 ms in a simulation, zero on threads. An
-    /// empty range means its start. In a simulation without latency, callers that spin stop the clock.
+    /// The latency of every message, chosen from this range. Default: 0.1 to 0.5 ms in a
+    /// simulation, zero on threads. An empty range means its start. In a simulation without
+    /// latency, callers that spin stop the clock.
     pub fn set_latency(&self, range: RangeInclusive<Duration>) {
         let nanos = |time: &Duration| u64::try_from(time.as_nanos()).unwrap_or(u64::MAX / 4);
         // A bound far beyond any run keeps the arithmetic safe.
@@ -191,7 +197,8 @@ impl Network {
         Ok(ClientEnd::new(Arc::new(Port { fabric, end: index })))
     }
 
-    /// Deletes an end. Handles on it behave as if it were disabled, and calls under way on it end. The name is free again.
+    /// Deletes an end. Handles to it behave as if it were disabled, and its calls in flight end.
+    /// The name can be used again.
     ///
     /// # Errors
     /// [`NetworkError::UnknownEnd`].
@@ -210,7 +217,8 @@ impl Network {
         Ok(())
     }
 
-    /// Connects an end to a server, which need not exist yet. Calls under way stay with the server they were made to.
+    /// Connects an end to a server, which need not exist yet. Calls in flight stay with the server
+    /// to which they were sent.
     ///
     /// # Errors
     /// [`NetworkError::UnknownEnd`].
@@ -226,7 +234,8 @@ impl Network {
         Ok(())
     }
 
-    /// Switches an end on or off. Calls under way on one that is switched off end within 100 ms, unless it is on again by then.
+    /// Enables or disables an end. Calls in flight on a disabled end fail within 100 ms, unless it
+    /// is enabled again by then.
     ///
     /// # Errors
     /// [`NetworkError::UnknownEnd`].
@@ -241,7 +250,7 @@ impl Network {
         Ok(())
     }
 
-    /// Gives the link of this end faults of its own, in place of those it had; `LinkFaults::default()` heals it.
+    /// Replaces the faults of this end's link; `LinkFaults::default()` removes them.
     ///
     /// # Errors
     /// [`NetworkError::UnknownEnd`].
@@ -255,7 +264,8 @@ impl Network {
 
     // ---- servers ------------------------------------------------------------------------------------------------------
 
-    /// Registers a server, in place of the one that had the name; calls under way to that one end within 100 ms.
+    /// Registers a server under a name. It replaces the server that had the name, whose calls in
+    /// flight end within 100 ms.
     pub fn add_server(&self, name: impl Into<Name>, server: impl Into<Arc<Server>>) {
         let server = server.into();
         let id = server.id();
@@ -269,8 +279,8 @@ impl Network {
         }
     }
 
-    /// Takes a server off the network; calls under way to it end within 100 ms. Its handlers are left to finish, what they answer
-    /// is thrown away. Without such a server nothing happens.
+    /// Removes a server from the network; its calls in flight end within 100 ms. Its handlers may
+    /// finish, but their replies are dropped. Nothing happens if there is no such server.
     pub fn delete_server(&self, name: impl Into<Name>) {
         let mut state = self.lock();
         let Some(&index) = state.server_names.get(&name.into()) else { return };
@@ -281,8 +291,9 @@ impl Network {
         }
     }
 
-    /// Makes a server slow: every request waits this much longer before it is handled, every reply before it leaves. Belongs to the
-    /// name, whatever server has it or will. Acts on calls made from now on; zero ends it.
+    /// Makes a server slow: every request and every reply is delayed by this much. The setting
+    /// belongs to the name, also for later servers of that name. It affects calls made from now on;
+    /// zero removes it.
     pub fn set_server_delay(&self, name: impl Into<Name>, delay: Duration) {
         let mut state = self.lock();
         let index = state.server_slot(name.into());
@@ -291,7 +302,8 @@ impl Network {
 
     // ---- what was counted ---------------------------------------------------------------------------------------------
 
-    /// Requests that reached the server of this name since it was added, those whose reply was lost included.
+    /// Requests that reached the server of this name since it was added, those whose reply was lost
+    /// included.
     ///
     /// # Errors
     /// [`NetworkError::UnknownServer`] when no server has the name now.
@@ -348,7 +360,7 @@ impl Fabric {
         drop(servers);
     }
 
-    /// Lets the callers of these calls look after their server within 100 ms.
+    /// Makes the callers of these calls check their server within 100 ms.
     fn poll_soon(self: &Arc<Fabric>, concerned: impl Fn(&Call) -> bool) {
         let mut state = self.state.lock();
         let mut due = Vec::new();
@@ -392,7 +404,7 @@ impl State {
         index
     }
 
-    /// Whether no positive reply may reach this call any more.
+    /// Whether a positive reply can no longer reach this call.
     #[inline]
     pub(crate) fn is_dead(&self, end: usize, to: Recipient) -> bool {
         match to {

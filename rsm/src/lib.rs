@@ -1,5 +1,5 @@
-//! A replicated state machine on Raft: any deterministic [`StateMachine`] becomes a service that survives the loss of a minority
-//! of its servers.
+//! A replicated state machine on Raft: any deterministic [`StateMachine`] becomes a service that
+//! survives the loss of a minority of its servers.
 //!
 //! # The life of one submit
 //! ```text
@@ -14,31 +14,34 @@
 //!     │     reply       │◀───────────────────────┼──────────────────────────┤ the waiter at `index`, if the
 //!     │◀────────────────┤                        │                          │   id is the one it waits for
 //! ```
-//! A waiter is found by log index and checked by the operation's id, which is never used twice, not even after a restart. Its
-//! wait ends with [`SubmitError::WrongLeader`], at once, when it can no longer be sure of its entry: another operation shows up at
-//! its index, this server learns of a newer term, or a snapshot covers the index. It ends with [`SubmitError::ShutDown`] when the
-//! server is killed. A leader that is cut off and cannot know of a newer term keeps its callers waiting: its entry may still
-//! commit.
+//! A waiter is found by log index and checked by the operation's id, which is never used twice, not
+//! even after a restart. Its wait ends with [`SubmitError::WrongLeader`], at once, when it can no
+//! longer be sure of its entry: another operation shows up at its index, this server learns of a
+//! newer term, or a snapshot covers the index. It ends with [`SubmitError::ShutDown`] when the
+//! server is killed. A leader that is cut off and cannot know of a newer term keeps its callers
+//! waiting: its entry may still commit.
 //!
-//! `WrongLeader` after a wait says nothing about whether the operation takes effect: its entry may be in the log of the new leader.
-//! A service that must not execute an operation twice takes [`exactly_once`], which brings a server and a
-//! clerk for any machine, or versions of its own, as the key/value service of the 2025 labs has.
+//! `WrongLeader` after a wait says nothing about whether the operation takes effect: its entry may
+//! be in the log of the new leader. A service that must not execute an operation twice takes
+//! [`exactly_once`], which brings a server and a clerk for any machine, or versions of its own, as
+//! the key/value service of the 2025 labs has.
 //!
 //! # Reads
-//! What changes nothing needs no entry in the log ([`Rsm::read`]): Raft confirms that this server still leads, and the machine is looked at
-//! once it has executed what was committed by then. With [`Rsm::read_then`] no task waits for that: the caller's right to an answer (a
+//! What changes nothing needs no entry in the log ([`Rsm::read`]): Raft confirms that this server
+//! still leads, and the machine is looked at once it has executed what was committed by then. With
+//! [`Rsm::read_then`] no task waits for that: the caller's right to an answer (a
 //! [`labrpc::Responder`], say) is carried along.
 //!
 //! # A machine that fails
-//! A panic in [`StateMachine::do_op`], [`Snapshot::snapshot`] or [`Snapshot::restore`] stops its server on
-//! threads: the server no longer leads, every caller gets [`SubmitError::ShutDown`], and the log names
-//! the entry. (In a simulation the panic fails the run.) A server that goes on after a panic would
-//! have a state of its own.
+//! A panic in [`StateMachine::do_op`], [`Snapshot::snapshot`] or [`Snapshot::restore`] stops its
+//! server on threads: the server no longer leads, every caller gets [`SubmitError::ShutDown`], and
+//! the log names the entry. (In a simulation the panic fails the run.) A server that goes on after
+//! a panic would have a state of its own.
 //!
 //! # Snapshots
-//! With [`Options::max_raft_state`] set, the machine's state is handed to Raft whenever the saved log comes near the limit, and Raft
-//! forgets the log up to there. A machine that drops much of its state can have the disk follow at once
-//! ([`Snapshot::take_freed_bytes`]).
+//! With [`Options::max_raft_state`] set, the machine's state is handed to Raft whenever the saved
+//! log comes near the limit, and Raft forgets the log up to there. A machine that drops much of its
+//! state can have the disk follow at once ([`Snapshot::take_freed_bytes`]).
 //!
 //! # Left out on purpose
 //! Keys and values: what an operation means is the machine's affair.
@@ -80,11 +83,11 @@ use pending::Pending;
 pub struct Options {
     /// Ends to all servers of the group, this one included, in the same order everywhere.
     pub peers: Vec<ClientEnd>,
-    /// This server's place in `peers`.
+    /// This server's index in `peers`.
     pub me: usize,
-    /// Its disk.
     pub persister: labrt::Persister,
-    /// Bytes that the saved Raft state should stay below, by taking snapshots; `None`: never take one.
+    /// Bytes that the saved Raft state should stay below, by taking snapshots; `None`: never take
+    /// one.
     pub max_raft_state: Option<usize>,
     /// Raft's intervals, rules and limits. The same on all servers of the group.
     pub tuning: raft::Tuning,
@@ -162,8 +165,8 @@ impl<M: StateMachine> Shared<M> {
     }
 }
 
-/// The largest request that is accepted: bytes of its encoding, its id included. It is checked before
-/// anything is proposed, so a request that is in the log can be sent, saved and read back.
+/// The largest request that is accepted: bytes of its encoding, its id included. It is checked
+/// before anything is proposed, so a request that is in the log can be sent, saved and read back.
 ///
 /// Snapshots, and so states, have no limit of their own.
 pub const MAX_REQUEST_BYTES: usize = 33 << 20;
@@ -273,8 +276,8 @@ impl<M: StateMachine> Rsm<M> {
     /// # Errors
     /// [`SubmitError::WrongLeader`] when this server does not lead (nothing happened), or stopped
     /// leading while the request waited (it may still take effect); [`SubmitError::ShutDown`] when
-    /// the server was killed; [`SubmitError::Encode`] and [`SubmitError::TooLarge`] when the request
-    /// cannot be written to the log.
+    /// the server was killed; [`SubmitError::Encode`] and [`SubmitError::TooLarge`] when the
+    /// request cannot be written to the log.
     #[track_caller]
     pub fn submit(&self, request: M::Request) -> Result<M::Reply, SubmitError> {
         self.submit_and_wait(None, request).recv().unwrap_or(Err(SubmitError::ShutDown))

@@ -77,8 +77,8 @@ fn execute<M: StateMachine>(
     Ok(())
 }
 
-/// Runs code of the machine. On threads, a panic is caught and returned as its text. In a simulation
-/// it is not: there, it fails the run at once, which is worth more.
+/// Runs code of the machine. On threads, a panic is caught and returned as its text. In a
+/// simulation it is not: there, it fails the run at once, which is worth more.
 pub(crate) fn guarded<R>(body: impl FnOnce() -> R) -> Result<R, String> {
     if labrt::is_simulated() {
         return Ok(body());

@@ -2,9 +2,9 @@
 //! memory for elements whose bytes are not there.
 //!
 //! Memory is measured from outside: the largest size that the process ever had (`VmPeak`) must not
-//! grow by more than an input's bytes can ask for, and a little. Address space counts whether it is touched or not, so
-//! a vector that only sets room aside is seen too. No test harness: allocations of other threads
-//! would disturb, and in the main thread the heap itself grows visibly.
+//! grow by more than an input's bytes can ask for, and a little. Address space counts whether it is
+//! touched or not, so a vector that only sets room aside is seen too. No test harness: allocations
+//! of other threads would disturb, and in the main thread the heap itself grows visibly.
 
 #[path = "../format/samples.rs"]
 mod samples;

@@ -5,12 +5,15 @@
 //!   record     checksum │ labgob(Entry) │ !checksum            one for each entry after the base
 //!   snapshot   meta: checksum │ labgob(SnapshotMeta: last entry, checksum of the data);   data: the service's bytes
 //! ```
-//! A checksum stands before each part, so that a damaged disk is noticed and never mistaken for an old promise.
+//! Each part starts with a checksum, so that damage is noticed and never mistaken for an older
+//! state.
 //!
-//! A power cut may come in the middle of a write. Header and snapshot are then there or not, but of the records to append the first
-//! may be there, and the last of those cut short ([`labrt::TornWrite`]). Such a write never returned, so nothing was promised on it: a last
-//! record that ends early is dropped. To tell it from a damaged one, the checksum stands at the end, too, inverted: damage to one place
-//! leaves two of the three (first checksum, value, last checksum) in agreement, a record without its end does not.
+//! A power cut may come in the middle of a write. Header and snapshot are then there or not, but of
+//! the records to append the first may be there, and the last of those cut short
+//! ([`labrt::TornWrite`]). Such a write never returned, so nothing was promised on it: a last
+//! record that ends early is dropped. To tell it from a damaged one, the checksum stands at the
+//! end, too, inverted: damage to one place leaves two of the three (first checksum, value, last
+//! checksum) in agreement, a record without its end does not.
 
 use std::sync::Arc;
 
@@ -22,7 +25,7 @@ use crate::consensus::{RestoreError, Saved};
 use crate::marks::DiskMark;
 use crate::types::{Entry, LogPosition, ServerId, Snapshot, Term};
 
-/// What is on the disk cannot be the state of a Raft server.
+/// The content of the disk cannot be the state of a Raft server.
 #[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum CorruptState {
