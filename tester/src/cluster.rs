@@ -115,10 +115,10 @@ struct Inner {
     start: Instant,
     ops: AtomicU64,
     cleaned: AtomicBool,
-    books: Mutex<Books>,
+    state: Mutex<State>,
 }
 
-struct Books {
+struct State {
     groups: BTreeMap<u64, Group>,
     /// Number of server starts in groups that were removed.
     past_lives: BTreeMap<u64, u64>,
@@ -166,7 +166,7 @@ impl Cluster {
         group.start_servers();
         let start = labrt::now();
         network.set_reliable(options.reliable);
-        let books = Books {
+        let state = State {
             groups: BTreeMap::from([(GROUP_0, group)]),
             past_lives: BTreeMap::new(),
             clients: BTreeMap::new(),
@@ -186,12 +186,12 @@ impl Cluster {
             start,
             ops: AtomicU64::new(0),
             cleaned: AtomicBool::new(false),
-            books: Mutex::new(books),
+            state: Mutex::new(state),
         };
         let cluster = Cluster { inner: Arc::new(inner) };
         let left_running = cluster.clone();
         let clean_up = on_clean_up(move || left_running.cleanup());
-        cluster.inner.books.lock().clean_up = Some(clean_up);
+        cluster.inner.state.lock().clean_up = Some(clean_up);
         cluster
     }
 
@@ -261,7 +261,7 @@ impl Cluster {
 
     /// The group with this number, if it exists.
     pub fn find_group(&self, gid: u64) -> Option<Group> {
-        self.inner.books.lock().groups.get(&gid).cloned()
+        self.inner.state.lock().groups.get(&gid).cloned()
     }
 
     /// Adds a group, starts its servers and connects them. The test fails if the number is in use.
@@ -273,7 +273,7 @@ impl Cluster {
         starter: impl Fn(ServerSetup) -> Vec<Box<dyn Hosted>> + Send + Sync + 'static,
     ) -> Group {
         let annotations = Arc::clone(&self.inner.annotations);
-        let earlier_lives = self.inner.books.lock().past_lives.get(&gid).copied().unwrap_or(0);
+        let earlier_lives = self.inner.state.lock().past_lives.get(&gid).copied().unwrap_or(0);
         let group = Group::new(
             self.inner.network.clone(),
             gid,
@@ -284,10 +284,10 @@ impl Cluster {
             self.inner.options.tuning,
         );
         let fresh = {
-            let mut books = self.inner.books.lock();
-            let fresh = !books.groups.contains_key(&gid);
+            let mut state = self.inner.state.lock();
+            let fresh = !state.groups.contains_key(&gid);
             if fresh {
-                books.groups.insert(gid, group.clone());
+                state.groups.insert(gid, group.clone());
             }
             fresh
         };
@@ -306,9 +306,9 @@ impl Cluster {
         group.shutdown();
         let lives = group.lives();
         let removed = {
-            let mut books = self.inner.books.lock();
-            books.past_lives.insert(gid, lives);
-            books.groups.remove(&gid)
+            let mut state = self.inner.state.lock();
+            state.past_lives.insert(gid, lives);
+            state.groups.remove(&gid)
         };
         drop(removed);
     }
@@ -326,21 +326,21 @@ impl Cluster {
     }
 
     fn new_client(&self, allowed: Option<BTreeSet<ServerName>>) -> Client {
-        let mut books = self.inner.books.lock();
-        let number = books.client_numbers;
-        books.client_numbers += 1;
-        let faults = books.client_links.clone();
+        let mut state = self.inner.state.lock();
+        let number = state.client_numbers;
+        state.client_numbers += 1;
+        let faults = state.client_links.clone();
         let client = Client::new(self.inner.network.clone(), number, allowed, faults);
-        books.clients.insert(number, client.clone());
+        state.clients.insert(number, client.clone());
         client
     }
 
     /// Replaces the faults of the links of all clients, later clients included.
     pub fn set_client_links(&self, faults: LinkFaults) {
         let clients: Vec<Client> = {
-            let mut books = self.inner.books.lock();
-            books.client_links = faults.clone();
-            books.clients.values().cloned().collect()
+            let mut state = self.inner.state.lock();
+            state.client_links = faults.clone();
+            state.clients.values().cloned().collect()
         };
         for client in clients {
             client.set_links(&faults);
@@ -349,7 +349,7 @@ impl Cluster {
 
     /// Removes a client's ends from the network. Idempotent.
     pub fn delete_client(&self, client: &Client) {
-        let removed = self.inner.books.lock().clients.remove(&client.number());
+        let removed = self.inner.state.lock().clients.remove(&client.number());
         if let Some(client) = removed {
             client.delete();
         }
@@ -368,10 +368,10 @@ impl Cluster {
         events::emit(|| ClusterEvent::Began { title: description.to_owned() });
         let total = self.rpc_total();
         self.inner.ops.store(0, Ordering::SeqCst);
-        let mut books = self.inner.books.lock();
-        books.begun = labrt::now();
-        books.begun_wall = Stopwatch::start();
-        books.rpc_base = total;
+        let mut state = self.inner.state.lock();
+        state.begun = labrt::now();
+        state.begun_wall = Stopwatch::start();
+        state.rpc_base = total;
     }
 
     /// Counts one operation that a client has finished.
@@ -391,8 +391,8 @@ impl Cluster {
             return;
         }
         let (begun, wall, base) = {
-            let books = self.inner.books.lock();
-            (books.begun, books.begun_wall, books.rpc_base)
+            let state = self.inner.state.lock();
+            (state.begun, state.begun_wall, state.rpc_base)
         };
         let line = report::passed_line_of(
             self.inner.options.lines,
@@ -419,7 +419,7 @@ impl Cluster {
     /// Adds the traffic since the last time to the totals of the run.
     fn report_traffic(&self) {
         let now = (self.rpc_total(), self.bytes_total());
-        let before = std::mem::replace(&mut self.inner.books.lock().reported, now);
+        let before = std::mem::replace(&mut self.inner.state.lock().reported, now);
         self.inner.run.add_traffic(now.0.saturating_sub(before.0), now.1.saturating_sub(before.1));
     }
 
@@ -433,14 +433,14 @@ impl Cluster {
         if self.inner.cleaned.swap(true, Ordering::SeqCst) {
             return;
         }
-        let clean_up = self.inner.books.lock().clean_up.take();
+        let clean_up = self.inner.state.lock().clean_up.take();
         if let Some(clean_up) = clean_up {
             cancel_clean_up(clean_up);
         }
         let (clients, groups) = {
-            let mut books = self.inner.books.lock();
-            let groups: Vec<Group> = books.groups.values().cloned().collect();
-            (std::mem::take(&mut books.clients), groups)
+            let mut state = self.inner.state.lock();
+            let groups: Vec<Group> = state.groups.values().cloned().collect();
+            (std::mem::take(&mut state.clients), groups)
         };
         for client in clients.values() {
             client.delete();

@@ -142,11 +142,11 @@ pub struct Op {
 /// two clients would say that their operations overlap.
 #[derive(Debug, Default)]
 pub struct OpLog {
-    books: Mutex<Books>,
+    state: Mutex<State>,
 }
 
 #[derive(Debug, Default)]
-struct Books {
+struct State {
     ops: Vec<Op>,
     /// The last text seen of each key: the next one mostly begins with it.
     texts: BTreeMap<String, Text>,
@@ -156,7 +156,7 @@ struct Books {
     last: u64,
 }
 
-impl Books {
+impl State {
     /// Keeps a text that was seen under this key.
     fn keep(&mut self, key: &str, seen: &str) -> Text {
         let known = self.texts.get(key).and_then(|last| last.extended_to(seen));
@@ -188,35 +188,35 @@ impl OpLog {
 
     /// A client number nobody has.
     pub(crate) fn new_client(&self) -> i64 {
-        let mut books = self.books.lock();
-        books.clients += 1;
-        books.clients - 1
+        let mut state = self.state.lock();
+        state.clients += 1;
+        state.clients - 1
     }
 
     pub(crate) fn call(&self, client: i64, request: Request) -> Open {
-        let mut books = self.books.lock();
-        let call = books.stamp();
-        books.ops.push(Op { client, request, call, returned: None });
-        Open(books.ops.len() - 1)
+        let mut state = self.state.lock();
+        let call = state.stamp();
+        state.ops.push(Op { client, request, call, returned: None });
+        Open(state.ops.len() - 1)
     }
 
     pub(crate) fn finish(&self, open: Open, heard: Heard<'_>) {
-        let mut books = self.books.lock();
-        let now = books.stamp();
-        books.returns += 1;
+        let mut state = self.state.lock();
+        let now = state.stamp();
+        state.returns += 1;
         let answer = match heard {
             Heard::Answer(answer) => answer,
             Heard::Text(seen) => {
-                let key = books.ops[open.0].request.key().to_owned();
-                Answer::Text(books.keep(&key, seen))
+                let key = state.ops[open.0].request.key().to_owned();
+                Answer::Text(state.keep(&key, seen))
             }
         };
-        books.ops[open.0].returned = Some((now, answer));
+        state.ops[open.0].returned = Some((now, answer));
     }
 
     /// How many operations were called.
     pub fn len(&self) -> usize {
-        self.books.lock().ops.len()
+        self.state.lock().ops.len()
     }
 
     /// Whether none was.
@@ -226,18 +226,18 @@ impl OpLog {
 
     /// Changes whenever something is recorded.
     pub(crate) fn revision(&self) -> usize {
-        let books = self.books.lock();
-        books.ops.len() + books.returns
+        let state = self.state.lock();
+        state.ops.len() + state.returns
     }
 
     /// The history so far.
     pub fn ops(&self) -> Vec<Op> {
-        self.books.lock().ops.clone()
+        self.state.lock().ops.clone()
     }
 
     /// Looks at the history without copying it. `look` must not wait.
     pub(crate) fn with_ops<R>(&self, look: impl FnOnce(&[Op]) -> R) -> R {
-        look(&self.books.lock().ops)
+        look(&self.state.lock().ops)
     }
 
     /// Writes one JSON object an operation.
@@ -246,7 +246,7 @@ impl OpLog {
     /// When the file cannot be written.
     pub fn write_json_lines(&self, path: &Path) -> io::Result<()> {
         let mut out = BufWriter::new(std::fs::File::create(path)?);
-        for op in &self.books.lock().ops {
+        for op in &self.state.lock().ops {
             serde_json::to_writer(&mut out, &Line::of(op))?;
             out.write_all(b"\n")?;
         }

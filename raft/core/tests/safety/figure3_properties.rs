@@ -1,8 +1,8 @@
 //! Figure 3, "Raft guarantees that each of these properties is true at all times", seen from
 //! outside over all servers of a group.
 //!
-//! The checker is told of every step whose effects leave the server. It keeps its own books and
-//! shares no code with what it checks.
+//! The checker sees every step whose effects leave the server. It keeps its own records and shares
+//! no code with what it checks.
 
 use std::collections::BTreeMap;
 
