@@ -81,15 +81,15 @@ struct Call {
     number: u64,
     bytes: u64,
     lost: bool,
-    nobody: bool,
+    unreachable: bool,
     sent: u64,
     arrived: Option<u64>,
     handled: Option<u64>,
     ended: Option<u64>,
     end: End,
     handler: u64,
-    says: i64,
-    hears: i64,
+    request_text: i64,
+    reply_text: i64,
 }
 
 /// How a call ended.
@@ -135,9 +135,9 @@ impl Table {
     }
 }
 
-/// Everything of the run, before it is known what has a place on the page.
+/// Everything in the run, before the part that fits on the page is chosen.
 #[derive(Default)]
-struct Found {
+struct Content {
     words: Words,
     members: Members,
     lanes: Lanes,
@@ -180,7 +180,8 @@ impl Lanes {
     }
 }
 
-fn place(lane: Option<usize>) -> i64 {
+/// The lane, or -1.
+fn lane_or_none(lane: Option<usize>) -> i64 {
     lane.map_or(-1, |lane| lane as i64)
 }
 
@@ -195,33 +196,33 @@ struct UnderWay {
     callers: BTreeMap<u64, usize>,
 }
 
-impl Found {
-    fn read(records: impl Iterator<Item = Record>, words: Words) -> Found {
-        let mut found = Found { words, ..Found::default() };
+impl Content {
+    fn read(records: impl Iterator<Item = Record>, words: Words) -> Content {
+        let mut content = Content { words, ..Content::default() };
         let mut under_way = UnderWay::default();
         for record in records {
             let record = &record;
-            found.members.learn(record);
+            content.members.learn(record);
             if !record.event.is_declaration() {
-                found.begin.get_or_insert(record.t);
+                content.begin.get_or_insert(record.t);
             }
-            found.end = record.t;
+            content.end = record.t;
             match &record.event {
-                Event::Rpc(call) => found.call(record, call, &mut under_way),
-                Event::Raft(raft) => found.raft(record, raft, &mut under_way),
-                Event::Cluster(cluster) => found.cluster(record, cluster),
-                Event::Fault(fault) => found.fault(record, fault),
+                Event::Rpc(call) => content.call(record, call, &mut under_way),
+                Event::Raft(raft) => content.raft(record, raft, &mut under_way),
+                Event::Cluster(cluster) => content.cluster(record, cluster),
+                Event::Fault(fault) => content.fault(record, fault),
                 Event::Operation(Operation::Clerk { clerk, node }) => {
-                    if let Some(lane) = found.lanes.of(node) {
-                        found.clerks.insert(*clerk, lane);
+                    if let Some(lane) = content.lanes.of(node) {
+                        content.clerks.insert(*clerk, lane);
                     }
                 }
                 // They are in the history, with more about them.
                 Event::Operation(_) => {}
-                _ => found.line(record),
+                _ => content.line(record),
             }
         }
-        found
+        content
     }
 
     /// The number of the text of an event, or of a part of one.
@@ -231,7 +232,7 @@ impl Found {
     }
 
     fn line(&mut self, record: &Record) {
-        let lane = place(self.lanes.of(record.about()));
+        let lane = lane_or_none(self.lanes.of(record.about()));
         let target = self.targets.number(record.event.target());
         let text = self.text(&record.event);
         self.lines.push((lane, record.t, target, text));
@@ -241,16 +242,19 @@ impl Found {
         let number = rpc.call;
         if let rpc::What::Sent { from, to, method, bytes, fate, .. } = &rpc.what {
             let call = Call {
-                from: place(self.lanes.of(from)),
-                to: place(to.as_deref().and_then(|to| self.lanes.of(to))),
+                from: lane_or_none(self.lanes.of(from)),
+                to: lane_or_none(to.as_deref().and_then(|to| self.lanes.of(to))),
                 method: self.methods.number(method),
                 number,
                 bytes: *bytes,
                 lost: *fate == rpc::Fate::Lost,
-                nobody: *fate == rpc::Fate::Unreachable,
+                unreachable: *fate == rpc::Fate::Unreachable,
                 sent: record.t,
-                says: under_way.messages.remove(&record.number).map_or(-1, |text| text as i64),
-                hears: -1,
+                request_text: under_way
+                    .messages
+                    .remove(&record.number)
+                    .map_or(-1, |text| text as i64),
+                reply_text: -1,
                 ..Call::default()
             };
             under_way.calls.insert(number, self.calls.len());
@@ -304,7 +308,7 @@ impl Found {
                 let text = self.text(reply);
                 let at = under_way.callers.get(&record.number);
                 if let Some(call) = at.and_then(|at| self.calls.get_mut(*at)) {
-                    call.hears = text as i64;
+                    call.reply_text = text as i64;
                 }
                 return;
             }
@@ -342,7 +346,7 @@ impl Found {
         };
         let lane = node.and_then(|node| self.lanes.of(node));
         let text = self.text(cluster);
-        self.marks.push((place(lane), record.t, mark, text));
+        self.marks.push((lane_or_none(lane), record.t, mark, text));
     }
 }
 
@@ -358,14 +362,14 @@ struct OpRow {
     marked: bool,
 }
 
-fn operations(found: &mut Found, ops: &[Op], marked: &[usize]) -> Vec<OpRow> {
+fn operations(content: &mut Content, ops: &[Op], marked: &[usize]) -> Vec<OpRow> {
     let mut rows = Vec::with_capacity(ops.len());
     for (at, op) in ops.iter().enumerate() {
-        let lane = match found.clerks.get(&op.client) {
+        let lane = match content.clerks.get(&op.client) {
             Some(lane) => *lane,
             None => {
-                let lane = found.lanes.0.number(&format!("clerk {}", op.client));
-                found.unnamed_clerks.insert(lane, op.client);
+                let lane = content.lanes.0.number(&format!("clerk {}", op.client));
+                content.unnamed_clerks.insert(lane, op.client);
                 lane
             }
         };
@@ -373,8 +377,8 @@ fn operations(found: &mut Found, ops: &[Op], marked: &[usize]) -> Vec<OpRow> {
             lane,
             call: op.call,
             returned: op.returned,
-            request: found.texts.number(&op.request()),
-            answer: found.texts.number(&op.answer()),
+            request: content.texts.number(&op.request()),
+            answer: content.texts.number(&op.answer()),
             write: op.is_write(),
             failed: op.has_failed(),
             marked: marked.contains(&at),
@@ -393,7 +397,8 @@ mod cost {
     pub(super) const LINE: usize = 110;
 }
 
-/// The time from which and up to which everything has a place. `None` if that is all of it.
+/// The first and the last time between which everything fits on the page, and how many items lie
+/// outside. `None` if the whole run fits.
 fn window(mut items: Vec<(u64, usize)>, focus: u64, limit: usize) -> Option<(u64, u64, u64)> {
     let total: usize = items.iter().map(|(_, cost)| cost).sum();
     if total <= limit {
@@ -409,8 +414,8 @@ fn window(mut items: Vec<(u64, usize)>, focus: u64, limit: usize) -> Option<(u64
             let next =
                 if back { first.checked_sub(1) } else { (last < items.len()).then_some(last) };
             let Some(next) = next else { continue };
-            let Some(rest) = left.checked_sub(items[next].1) else { continue };
-            left = rest;
+            let Some(room) = left.checked_sub(items[next].1) else { continue };
+            left = room;
             moved = true;
             if back { first = next } else { last = next + 1 }
         }
@@ -439,55 +444,54 @@ fn json_in(
     missing: u64,
     limit: usize,
 ) -> String {
-    let mut found = Found::read(records, words);
-    let mut ops = operations(&mut found, &run.ops, &run.marked);
-    let end = end_of(run, &found, &ops);
-    let failure = run
-        .failure
-        .as_ref()
-        .map(|failure| (failure.t, place(found.lanes.of(&failure.node)), failure.what.as_str()));
+    let mut content = Content::read(records, words);
+    let mut ops = operations(&mut content, &run.ops, &run.marked);
+    let end = end_of(run, &content, &ops);
+    let failure = run.failure.as_ref().map(|failure| {
+        (failure.t, lane_or_none(content.lanes.of(&failure.node)), failure.what.as_str())
+    });
     let focus = run.focus.or(failure.map(|(t, _, _)| t));
 
     let mut items: Vec<(u64, usize)> = Vec::new();
-    items.extend(found.calls.iter().map(|call| (call.sent, cost::CALL)));
-    items.extend(found.states.iter().map(|state| (state.t, cost::STATE)));
-    items.extend(found.applied.iter().map(|it| (it.1, cost::APPLIED)));
-    items.extend(found.marks.iter().map(|it| (it.1, cost::MARK)));
-    items.extend(found.lines.iter().map(|it| (it.1, cost::LINE)));
+    items.extend(content.calls.iter().map(|call| (call.sent, cost::CALL)));
+    items.extend(content.states.iter().map(|state| (state.t, cost::STATE)));
+    items.extend(content.applied.iter().map(|it| (it.1, cost::APPLIED)));
+    items.extend(content.marks.iter().map(|it| (it.1, cost::MARK)));
+    items.extend(content.lines.iter().map(|it| (it.1, cost::LINE)));
     items.extend(ops.iter().map(|op| (op.call, cost::OP)));
     let mut cut = window(items, focus.unwrap_or(end), limit);
     if let Some((from, to, _)) = cut {
-        found.keep(from, to);
+        content.keep(from, to);
         ops.retain(|op| op.marked || (from..=to).contains(&op.call));
     }
     if missing > 0 {
-        let (start, to, more) = cut.unwrap_or((found.begin.unwrap_or(0), end, 0));
+        let (start, to, more) = cut.unwrap_or((content.begin.unwrap_or(0), end, 0));
         cut = Some((start, to, more + missing));
     }
-    let order = found.sorted_lanes();
-    let data = found.data(run, ops, order, Rest { end, focus, failure, cut });
+    let order = content.sorted_lanes();
+    let data = content.data(run, ops, order, Frame { end, focus, failure, cut });
     let json = serde_json::to_string(&data).unwrap_or_else(|error| format!("\"{error}\""));
     // The data stands in a script: a literal </script> or <!-- would end it. In JSON, `<` is only ever part of a string.
     json.replace('<', "\\u003c").replace('\u{2028}', "\\u2028").replace('\u{2029}', "\\u2029")
 }
 
 /// What is known before the rows are written.
-struct Rest<'a> {
+struct Frame<'a> {
     end: u64,
     focus: Option<u64>,
     failure: Option<(u64, i64, &'a str)>,
     cut: Option<(u64, u64, u64)>,
 }
 
-fn end_of(run: &Run, found: &Found, ops: &[OpRow]) -> u64 {
+fn end_of(run: &Run, content: &Content, ops: &[OpRow]) -> u64 {
     let notes = run.annotations.iter().map(|note| note.end.unwrap_or(note.start)).max();
     let ops = ops.iter().map(|op| op.returned.unwrap_or(op.call)).max();
     let failure = run.failure.as_ref().map(|failure| failure.t);
-    [Some(found.end), notes, ops, failure].into_iter().flatten().max().unwrap_or(0)
+    [Some(content.end), notes, ops, failure].into_iter().flatten().max().unwrap_or(0)
 }
 
-impl Found {
-    /// The lanes in the order of the page, and the place there of each.
+impl Content {
+    /// The lanes in the order of the page, and the position there of each.
     fn sorted_lanes(&self) -> (Vec<LaneRow>, Vec<usize>) {
         let kind = |lane: usize| match self.unnamed_clerks.get(&lane) {
             // After the clients, in their own order.
@@ -497,9 +501,9 @@ impl Found {
         let names = &self.lanes.0.texts;
         let mut order: Vec<usize> = (0..names.len()).collect();
         order.sort_by_key(|lane| (kind(*lane), &names[*lane]));
-        let mut places = vec![0; names.len()];
-        for (place, lane) in order.iter().enumerate() {
-            places[*lane] = place;
+        let mut positions = vec![0; names.len()];
+        for (position, lane) in order.iter().enumerate() {
+            positions[*lane] = position;
         }
         let row = |lane: &usize| {
             let number = match kind(*lane) {
@@ -509,14 +513,14 @@ impl Found {
             };
             (names[*lane].clone(), self.members.short(&names[*lane]), number)
         };
-        (order.iter().map(row).collect(), places)
+        (order.iter().map(row).collect(), positions)
     }
 }
 
 /// More than there are clients.
 const CLERKS: u64 = 1 << 32;
 
-impl Found {
+impl Content {
     /// Drops what lies outside of a time, but not what changes seldom: roles, terms, lives.
     fn keep(&mut self, from: u64, to: u64) {
         let inside = |t: u64| (from..=to).contains(&t);
@@ -550,12 +554,12 @@ impl Found {
         self,
         run: &'a Run,
         ops: Vec<OpRow>,
-        (lanes, places): (Vec<LaneRow>, Vec<usize>),
-        rest: Rest<'a>,
+        (lanes, positions): (Vec<LaneRow>, Vec<usize>),
+        frame: Frame<'a>,
     ) -> Data<'a> {
         let mut texts = Used::new(self.texts.texts);
-        let lane = |lane: usize| places[lane];
-        let maybe = |lane: i64| usize::try_from(lane).map_or(-1, |lane| places[lane] as i64);
+        let lane = |lane: usize| positions[lane];
+        let maybe = |lane: i64| usize::try_from(lane).map_or(-1, |lane| positions[lane] as i64);
         let mut t = 0;
         let mut since = |now: u64| now - std::mem::replace(&mut t, now);
         let calls =
@@ -566,7 +570,7 @@ impl Found {
             let raft::State { term, role, last, commit, base, .. } = state.state;
             let (last, base) = (last.index, base.index);
             let (at, t, role) = (lane(state.lane), since(state.t), role_number(role));
-            (at, t, term, role, last, commit, base, state.task, texts.place(state.text))
+            (at, t, term, role, last, commit, base, state.task, texts.maybe(state.text))
         });
         let states = states.collect();
         t = 0;
@@ -613,10 +617,10 @@ impl Found {
                 .chain(self.faults.values().map(open_fault))
                 .collect(),
             lines,
-            end: rest.end,
-            focus: rest.focus,
-            failure: rest.failure.map(|(t, at, what)| (t, maybe(at), what)),
-            cut: rest.cut,
+            end: frame.end,
+            focus: frame.focus,
+            failure: frame.failure.map(|(t, at, what)| (t, maybe(at), what)),
+            cut: frame.cut,
         }
     }
 }
@@ -649,7 +653,7 @@ impl Used {
         })
     }
 
-    fn place(&mut self, text: i64) -> i64 {
+    fn maybe(&mut self, text: i64) -> i64 {
         usize::try_from(text).map_or(-1, |text| self.number(text) as i64)
     }
 }
@@ -670,7 +674,7 @@ fn row(call: &Call, since: u64, lane: impl Fn(i64) -> i64, texts: &mut Used) -> 
         (Some(later), Some(earlier)) => later.saturating_sub(earlier) as i64,
         _ => -1,
     };
-    let fate = u8::from(call.lost) + 2 * u8::from(call.nobody);
+    let fate = u8::from(call.lost) + 2 * u8::from(call.unreachable);
     (
         lane(call.from),
         lane(call.to),
@@ -684,8 +688,8 @@ fn row(call: &Call, since: u64, lane: impl Fn(i64) -> i64, texts: &mut Used) -> 
         after(call.ended, Some(call.sent)),
         call.end as u8,
         call.handler,
-        texts.place(call.says),
-        texts.place(call.hears),
+        texts.maybe(call.request_text),
+        texts.maybe(call.reply_text),
     )
 }
 

@@ -108,7 +108,7 @@ fn a_click_shows_what_an_event_was() {
     );
     assert!(
         details.contains(
-            "asks   AppendEntries T1, after 0@T0: 3 entries, commit 0\nhears  T1: entries matched"
+            "request  AppendEntries T1, after 0@T0: 3 entries, commit 0\nreply    T1: entries matched"
         ),
         "{details}"
     );
