@@ -1,34 +1,21 @@
-//! Failures by cause: two first lines that differ in their numbers only are one cause.
+//! Failures by cause.
 
 use std::collections::BTreeMap;
 
+use runner::Cause;
+
 use crate::report::Failure;
 
-/// Failures of one cause, those with the lowest seeds first.
-pub struct Cause<'a> {
-    /// See [`cause_of`].
-    pub text: String,
-    pub failures: Vec<&'a Failure>,
-}
-
-/// The causes, the most frequent first.
-pub fn by_cause(failures: &[Failure]) -> Vec<Cause<'_>> {
-    let mut groups: BTreeMap<String, Vec<&Failure>> = BTreeMap::new();
+/// The failures of each cause, those with the lowest seeds first; the most frequent cause first.
+pub fn by_cause(failures: &[Failure]) -> Vec<(Cause, Vec<&Failure>)> {
+    let mut groups: BTreeMap<Cause, Vec<&Failure>> = BTreeMap::new();
     for failure in failures {
-        groups.entry(cause_of(failure)).or_default().push(failure);
+        groups.entry(failure.cause()).or_default().push(failure);
     }
-    let mut causes: Vec<Cause<'_>> =
-        groups.into_iter().map(|(text, failures)| Cause { text, failures }).collect();
-    for cause in &mut causes {
-        cause.failures.sort_by_key(|failure| (&failure.package, &failure.test, failure.seed));
+    let mut causes: Vec<(Cause, Vec<&Failure>)> = groups.into_iter().collect();
+    for (_, failures) in &mut causes {
+        failures.sort_by_key(|failure| (&failure.package, &failure.test, failure.seed));
     }
-    causes.sort_by_key(|cause| std::cmp::Reverse(cause.failures.len()));
+    causes.sort_by_key(|(_, failures)| std::cmp::Reverse(failures.len()));
     causes
-}
-
-/// The cause of one failure: its kind, and its [text](runner::cause_of).
-pub fn cause_of(failure: &Failure) -> String {
-    let text = runner::cause_of(&failure.what);
-    // Reports of runs begin with their kind.
-    if text.starts_with(&failure.kind) { text } else { format!("{}: {text}", failure.kind) }
 }

@@ -5,9 +5,10 @@ use std::fmt::Write as _;
 use std::path::Path;
 
 use anyhow::{Context as _, Result, bail};
+use runner::Cause;
 use serde::{Deserialize, Serialize};
 
-use crate::causes::{by_cause, cause_of};
+use crate::causes::by_cause;
 use crate::command;
 use crate::interval::wilson;
 use crate::share::Share;
@@ -61,6 +62,9 @@ pub struct Failure {
     pub seed: u64,
     /// What sort of failure: `deadlock`, `task panic`, `aborted (signal 6)`, ...
     pub kind: String,
+    /// The broken invariant, or the source line of the panic or check; see [`Cause`].
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub at: Option<String>,
     /// The first line of its report.
     pub what: String,
     /// The last lines of a process that ended.
@@ -290,16 +294,19 @@ impl Report {
     pub fn text(&self) -> String {
         let mut text = String::new();
         // Writing to a string cannot fail.
-        for cause in by_cause(&self.failures) {
-            let _ = writeln!(text, "\n{} × {}", cause.failures.len(), cause.text);
+        for (cause, failures) in by_cause(&self.failures) {
+            let _ = writeln!(text, "\n{} × {cause}", failures.len());
+            let first = failures[0];
+            if !first.what.is_empty() {
+                let _ = writeln!(text, "    such as: {}", first.what);
+            }
             let mut by_test: BTreeMap<&str, Vec<u64>> = BTreeMap::new();
-            for failure in &cause.failures {
+            for failure in &failures {
                 by_test.entry(&failure.test).or_default().push(failure.seed);
             }
             for (test, seeds) in by_test {
                 let _ = writeln!(text, "    {test}: {}", some_of(&seeds));
             }
-            let first = cause.failures[0];
             for line in &first.detail {
                 let _ = writeln!(text, "    | {line}");
             }
@@ -389,9 +396,9 @@ impl Failure {
         format!("{} seed {}: {kind}{what}", self.test, self.seed)
     }
 
-    /// See [`cause_of`].
-    pub fn cause(&self) -> String {
-        cause_of(self)
+    /// What it has in common with failures of the same cause.
+    pub fn cause(&self) -> Cause {
+        Cause { kind: self.kind.clone(), at: self.at.clone() }
     }
 }
 

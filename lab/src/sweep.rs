@@ -6,7 +6,7 @@ use std::process::Command;
 use std::time::Duration;
 
 use anyhow::Result;
-use runner::Backend;
+use runner::{Backend, Cause};
 
 use crate::binaries::{Build, Test};
 use crate::drive::{End, Interrupts, Listener, Outcome, Plan, drive};
@@ -90,7 +90,7 @@ fn code() -> Option<String> {
 struct Tally {
     report: Report,
     tests: BTreeMap<(String, String), TestReport>,
-    listed: BTreeMap<String, u32>,
+    listed: BTreeMap<Cause, u32>,
     silent: BTreeSet<String>,
     progress: Progress,
     runs: u64,
@@ -140,7 +140,7 @@ impl Listener for Tally {
         });
         sums.runs += 1;
         sums.add_seed(seed);
-        let (kind, what, detail, trace_hash) = match outcome {
+        let (kind, at, what, detail, trace_hash) = match outcome {
             Outcome::Ended(ended) => {
                 for (name, count) in ended.marks {
                     *self.report.marks.entry(name).or_default() += count;
@@ -154,9 +154,10 @@ impl Listener for Tally {
                     return;
                 }
                 let what = ended.what.unwrap_or_default();
-                (ended.kind.unwrap_or(ended.verdict), what, Vec::new(), ended.trace_hash)
+                let kind = ended.kind.unwrap_or(ended.verdict);
+                (kind, ended.at, what, Vec::new(), ended.trace_hash)
             }
-            Outcome::Lost { kind, what, detail } => (kind, what, detail, None),
+            Outcome::Lost { kind, what, detail } => (kind, None, what, detail, None),
         };
         self.fail(Failure {
             package: test.package.clone(),
@@ -164,6 +165,7 @@ impl Listener for Tally {
             lab: test.part.clone(),
             seed,
             kind,
+            at,
             what,
             detail,
             trace_hash,

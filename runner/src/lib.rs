@@ -36,7 +36,7 @@ mod sweep;
 mod target;
 mod worker;
 
-pub use cause::cause_of;
+pub use cause::Cause;
 pub use clock::Stopwatch;
 pub use judge::{InputHead, Judgement, TestId, judge, run_lab_test};
 pub use report::FailedRun;

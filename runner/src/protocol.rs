@@ -29,6 +29,9 @@ pub struct RunRecord {
     pub verdict: String,
     /// What stopped the run, if something did: `deadlock`, `task panic`, …
     pub kind: Option<String>,
+    /// The broken invariant, or the source line of the panic or check; see [`Cause`](crate::Cause).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub at: Option<String>,
     /// First line of the report of a run that did not pass.
     pub what: Option<String>,
     /// Whether a second run was compared with this one.

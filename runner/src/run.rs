@@ -10,6 +10,7 @@ use labrt::events::{self, Sink};
 use labrt::hang::{HangKind, Limits};
 use labrt::sim::FailureKind;
 
+use crate::cause::Cause;
 use crate::clock::{Stopwatch, thread_cpu_time};
 use crate::judge::TestId;
 use crate::logging::RaisedLevel;
@@ -143,6 +144,8 @@ pub struct Outcome {
     /// What stopped the run, if something did. A body that returns can still have failed. On
     /// threads, only a hang stops a run.
     pub kind: Option<FailureKind>,
+    /// Why it did not pass; `None` if it did.
+    pub cause: Option<Cause>,
     /// Its seed; `None` on threads, which no seed governs.
     pub seed: Option<u64>,
     /// The lines that the test has printed.
@@ -204,6 +207,7 @@ impl Outcome {
             seed: self.seed,
             verdict: self.verdict.word().to_owned(),
             kind: self.kind.map(|kind| kind.to_string()),
+            at: self.cause.as_ref().and_then(|cause| cause.at.clone()),
             what: self.verdict.first_line().map(str::to_owned),
             twice: false,
             divergence: None,
@@ -289,8 +293,14 @@ fn run_simulated(seed: u64, options: &TestOptions, keep: Keep, body: &Body) -> O
     let mut report = run.report;
     let leaked = report.leaked.join("\n");
     let failure = run.result.err().map(Arc::new);
-    let problem = failure.as_ref().map(ToString::to_string);
-    let problem = problem.or_else(|| Some(leaked).filter(|leaked| !leaked.is_empty()));
+    let problem = match &failure {
+        Some(failure) => {
+            let cause = Cause { kind: failure.kind.to_string(), at: failure.cause.clone() };
+            Some((cause, failure.to_string()))
+        }
+        None if leaked.is_empty() => None,
+        None => Some((Cause { kind: "leaked tasks".to_owned(), at: None }, leaked)),
+    };
     let outcome = outcome(problem, Backend::Sim, state, report.virtual_time, watch.elapsed());
     Outcome {
         seed: Some(seed),
@@ -329,13 +339,17 @@ fn run_on_threads(options: &TestOptions, keep: Keep, body: &Body) -> Outcome {
         result.map_err(|payload| panic_text(&*payload))
     });
     let (problem, kind) = match ended {
-        Ok(result) => (result.err(), None),
+        Ok(Ok(())) => (None, None),
+        Ok(Err(text)) => {
+            let at = state.record.lock().failed_at.clone();
+            (Some((Cause { kind: "task panic".to_owned(), at }, text)), None)
+        }
         Err(hang) => {
             let kind = match hang.kind {
                 HangKind::TimeLimit => FailureKind::TimeLimit,
                 _ => FailureKind::Deadlock,
             };
-            (Some(hang.to_string()), Some(kind))
+            (Some((Cause { kind: kind.to_string(), at: None }, hang.to_string())), Some(kind))
         }
     };
     let mut marks = labrt::mark::counts();
@@ -362,19 +376,25 @@ impl Drop for Measure {
 
 /// `problem`: why the body did not return, or what was wrong afterwards.
 fn outcome(
-    problem: Option<String>,
+    problem: Option<(Cause, String)>,
     backend: Backend,
     run: Arc<Run>,
     time: Duration,
     wall: Duration,
 ) -> Outcome {
-    let problem = problem.or_else(|| run.has_failed().then(|| run.failures()));
+    let problem = problem.or_else(|| {
+        let at = run.record.lock().failed_at.clone();
+        run.has_failed().then(|| (Cause { kind: "check".to_owned(), at }, run.failures()))
+    });
     let (rpcs, bytes, ops) = run.totals();
     let record = run.record.lock();
-    let verdict = match (problem, &record.inconclusive) {
-        (None, _) => Verdict::Pass,
-        (Some(_), Some(reason)) => Verdict::Inconclusive(reason.clone()),
-        (Some(problem), None) => Verdict::Fail(problem),
+    let (cause, verdict) = match (problem, &record.inconclusive) {
+        (None, _) => (None, Verdict::Pass),
+        (Some(_), Some(reason)) => {
+            let cause = Cause { kind: "inconclusive".to_owned(), at: record.failed_at.clone() };
+            (Some(cause), Verdict::Inconclusive(reason.clone()))
+        }
+        (Some((cause, problem)), None) => (Some(cause), Verdict::Fail(problem)),
     };
     let (output, cpu, marks) = (record.output.clone(), record.cpu, record.marks.clone());
     drop(record);
@@ -382,6 +402,7 @@ fn outcome(
         verdict,
         backend,
         kind: None,
+        cause,
         failure: None,
         seed: None,
         output,

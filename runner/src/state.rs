@@ -36,6 +36,8 @@ pub(crate) struct Record {
     pub(crate) output: String,
     /// Failures that did not end the run by themselves.
     failures: Vec<String>,
+    /// The source line of the first of them.
+    pub(crate) failed_at: Option<String>,
     /// Why no verdict could be reached.
     pub(crate) inconclusive: Option<String>,
     /// CPU time of the run's thread.
@@ -102,9 +104,13 @@ impl Run {
     }
 
     /// Marks the run as failed. It goes on.
+    #[track_caller]
     pub fn fail(&self, message: String) {
+        let at = Location::caller();
         self.failed.store(true, Ordering::SeqCst);
-        self.record.lock().failures.push(message);
+        let mut record = self.record.lock();
+        record.failures.push(message);
+        record.failed_at.get_or_insert_with(|| at.to_string());
     }
 
     /// Whether it is marked as failed.

@@ -95,7 +95,10 @@ fn a_sweep_goes_on_after_runs_that_end_their_process() {
     }
     assert!(text.contains("misbehaving::is_no_lab_test is not a lab test"), "{text}");
     assert!(text.contains("    | last words\n"), "{text}");
-    assert!(text.contains(&format!("{} × task panic at # s (seed #)", bad.len())), "{text}");
+    assert!(
+        text.contains(&format!("{} × task panic: lab/tests/command/misbehaving.rs:", bad.len())),
+        "{text}"
+    );
     assert!(text.contains("make replay LAB=- TEST=panics SEED="), "{text}");
 }
 

@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use runner::{FailedRun, Stopwatch, Verdict, cause_of};
+use runner::{FailedRun, Stopwatch, Verdict};
 
 use super::schedule::Schedule;
 use super::shrink::shrink;
@@ -29,11 +29,11 @@ pub(super) fn report(schedule: Schedule, failed: &FailedRun<'_>) -> Vec<String> 
         ..schedule
     };
     let limit = failed.shrink.unwrap_or(TIME_LIMIT);
-    if let (Some(_), Verdict::Fail(report)) = (outcome.seed, &outcome.verdict)
+    if let (Some(_), Verdict::Fail(_)) = (outcome.seed, &outcome.verdict)
         && !limit.is_zero()
     {
         let before = schedule.faults.len();
-        let (small, runs) = smaller(schedule, report, limit, failed);
+        let (small, runs) = smaller(schedule, limit, failed);
         lines
             .push(format!("shrunk from {before} faults to {} in {runs} runs:", small.faults.len()));
         lines.extend(small.to_string().lines().map(|line| format!("  {line}")));
@@ -51,13 +51,7 @@ pub(super) fn report(schedule: Schedule, failed: &FailedRun<'_>) -> Vec<String> 
 }
 
 /// A smaller schedule that fails in the same way, and how many runs it took to find it.
-fn smaller(
-    schedule: Schedule,
-    report: &str,
-    limit: Duration,
-    failed: &FailedRun<'_>,
-) -> (Schedule, u64) {
-    let cause = cause_of(report);
+fn smaller(schedule: Schedule, limit: Duration, failed: &FailedRun<'_>) -> (Schedule, u64) {
     let watch = Stopwatch::start();
     let mut runs = 0;
     let small = shrink(schedule, |tried| {
@@ -67,9 +61,9 @@ fn smaller(
             }
             runs += 1;
             let tried = Schedule { seed, ..tried.clone() };
-            let verdict = failed.rerun(seed, &tried.to_json()).verdict;
-            if let Verdict::Fail(report) = &verdict
-                && cause_of(report) == cause
+            let outcome = failed.rerun(seed, &tried.to_json());
+            if let Verdict::Fail(report) = &outcome.verdict
+                && outcome.cause == failed.outcome.cause
             {
                 let fails = report.lines().next().unwrap_or_default().to_owned();
                 return Some(Schedule { fails, ..tried });
