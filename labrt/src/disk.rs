@@ -117,7 +117,7 @@ pub struct StoredSnapshot {
     /// What Raft must know of it (which entry it ends with). Not counted as part of the Raft state.
     pub meta: Vec<u8>,
     /// What the service put into it.
-    pub data: Arc<[u8]>,
+    pub data: Arc<Vec<u8>>,
 }
 
 /// One atomic change of a disk. Its parts are applied in the order of the fields; the default

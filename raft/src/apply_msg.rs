@@ -23,7 +23,7 @@ pub enum ApplyMsg {
         /// The term of the entry there.
         term: Term,
         /// The service's own bytes, as some server's service handed them to Raft.
-        data: Arc<[u8]>,
+        data: Arc<Vec<u8>>,
     },
 }
 

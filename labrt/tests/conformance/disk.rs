@@ -36,7 +36,7 @@ fn a_write_changes_what_it_names_in_order() {
         disk.write(Write { header: Some(b"H1".to_vec()), append, ..Write::default() }).unwrap();
         assert_eq!(disk.read_raft_state(), b"H1aabccc");
         assert_eq!((disk.record_count(), disk.raft_state_size()), (3, 8));
-        let snapshot = StoredSnapshot { meta: vec![7], data: record("state") };
+        let snapshot = StoredSnapshot { meta: vec![7], data: b"state".to_vec().into() };
         disk.write(Write {
             header: Some(b"H".to_vec()),
             keep_records: Some(2),

@@ -228,9 +228,9 @@ pub struct Entry {
 pub struct Snapshot {
     /// The last entry it includes ("lastIncludedIndex" and "lastIncludedTerm").
     pub last: LogPosition,
-    /// The service's bytes, which Raft never reads.
+    /// The service's bytes, which Raft never reads. A `Vec` is shared without a copy.
     #[serde(with = "shared_bytes")]
-    pub data: Arc<[u8]>,
+    pub data: Arc<Vec<u8>>,
 }
 
 impl fmt::Debug for Snapshot {
@@ -244,43 +244,66 @@ impl fmt::Debug for Snapshot {
 /// serde's own implementation treats them as a sequence of numbers and visits each byte.
 mod shared_bytes {
     use std::fmt;
+    use std::marker::PhantomData;
+    use std::ops::Deref;
     use std::sync::Arc;
 
     use serde::de::{Error, SeqAccess, Visitor};
     use serde::{Deserializer, Serializer};
 
-    pub(super) fn serialize<S: Serializer>(
-        bytes: &Arc<[u8]>,
+    /// [`Command`](super::Command) has an `Arc<[u8]>`, [`Snapshot`](super::Snapshot) an `Arc<Vec<u8>>`.
+    pub(super) fn serialize<B: Deref<Target: AsRef<[u8]>>, S: Serializer>(
+        bytes: &B,
         serializer: S,
     ) -> Result<S::Ok, S::Error> {
-        serializer.serialize_bytes(bytes)
+        serializer.serialize_bytes((**bytes).as_ref())
     }
 
-    pub(super) fn deserialize<'de, D: Deserializer<'de>>(
+    pub(super) fn deserialize<'de, B: From<Vec<u8>>, D: Deserializer<'de>>(
         deserializer: D,
-    ) -> Result<Arc<[u8]>, D::Error> {
-        deserializer.deserialize_bytes(Bytes)
+    ) -> Result<B, D::Error>
+    where
+        B: FromSlice,
+    {
+        deserializer.deserialize_bytes(Bytes(PhantomData))
     }
 
-    struct Bytes;
+    /// Shared bytes made of a borrowed copy.
+    pub(super) trait FromSlice {
+        fn from_slice(bytes: &[u8]) -> Self;
+    }
 
-    impl<'de> Visitor<'de> for Bytes {
-        type Value = Arc<[u8]>;
+    impl FromSlice for Arc<[u8]> {
+        fn from_slice(bytes: &[u8]) -> Arc<[u8]> {
+            bytes.into()
+        }
+    }
+
+    impl FromSlice for Arc<Vec<u8>> {
+        fn from_slice(bytes: &[u8]) -> Arc<Vec<u8>> {
+            bytes.to_vec().into()
+        }
+    }
+
+    struct Bytes<B>(PhantomData<B>);
+
+    impl<'de, B: From<Vec<u8>> + FromSlice> Visitor<'de> for Bytes<B> {
+        type Value = B;
 
         fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
             f.write_str("a byte string")
         }
 
-        fn visit_bytes<E: Error>(self, bytes: &[u8]) -> Result<Arc<[u8]>, E> {
-            Ok(bytes.into())
+        fn visit_bytes<E: Error>(self, bytes: &[u8]) -> Result<B, E> {
+            Ok(B::from_slice(bytes))
         }
 
-        fn visit_byte_buf<E: Error>(self, bytes: Vec<u8>) -> Result<Arc<[u8]>, E> {
+        fn visit_byte_buf<E: Error>(self, bytes: Vec<u8>) -> Result<B, E> {
             Ok(bytes.into())
         }
 
         // Text formats such as JSON have no byte strings and write a list of numbers.
-        fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Arc<[u8]>, A::Error> {
+        fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<B, A::Error> {
             let mut bytes = Vec::new();
             while let Some(byte) = list.next_element()? {
                 bytes.push(byte);

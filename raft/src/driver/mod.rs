@@ -393,7 +393,7 @@ impl Raft {
     /// The service has captured its state up to and including `index` (§7): Raft keeps it as its
     /// snapshot and forgets the log up to there. Ignored if that index was not delivered yet, or a
     /// newer snapshot is there.
-    pub fn snapshot(&self, index: Index, data: impl Into<Arc<[u8]>>) {
+    pub fn snapshot(&self, index: Index, data: impl Into<Arc<Vec<u8>>>) {
         let state = self.shared.state.lock();
         if !state.killed {
             let event = Event::SnapshotTaken { index, data: data.into() };

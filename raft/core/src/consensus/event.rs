@@ -45,7 +45,7 @@ pub enum Event {
         /// The last entry the snapshot includes.
         index: Index,
         /// The service's bytes.
-        data: Arc<[u8]>,
+        data: Arc<Vec<u8>>,
     },
 }
 

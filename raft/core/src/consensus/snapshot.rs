@@ -21,7 +21,7 @@ impl Node {
     ///
     /// It may only capture what it was given, and a snapshot that is no newer than the one we have
     /// (a leader's may have come in between) brings nothing new: both are ignored.
-    pub(super) fn take_snapshot(&mut self, index: Index, data: Arc<[u8]>) {
+    pub(super) fn take_snapshot(&mut self, index: Index, data: Arc<Vec<u8>>) {
         if index <= self.base().index || index > self.applied {
             self.mark_if(index <= self.base().index, Mark::OwnSnapshotTooLate);
             return;

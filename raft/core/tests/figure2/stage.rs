@@ -54,7 +54,7 @@ pub fn snapshot(index: u64, of_term: u64) -> Snapshot {
     Snapshot { last: at(index, of_term), data: snapshot_bytes(index) }
 }
 
-pub fn snapshot_bytes(index: u64) -> Arc<[u8]> {
+pub fn snapshot_bytes(index: u64) -> Arc<Vec<u8>> {
     format!("state at {index}").into_bytes().into()
 }
 

@@ -179,10 +179,10 @@ impl World {
         let index = Index::new(self.chance.below(given + 1) as u64);
         let event = if self.chance.per_mille(100) {
             let index = Index::new((given + 1 + self.chance.below(5)) as u64);
-            Event::SnapshotTaken { index, data: (*b"nonsense").into() }
+            Event::SnapshotTaken { index, data: b"nonsense".to_vec().into() }
         } else {
             let data = self.properties.digest_at(index).to_le_bytes();
-            Event::SnapshotTaken { index, data: data.into() }
+            Event::SnapshotTaken { index, data: data.to_vec().into() }
         };
         self.happen(server, event, weather);
     }
