@@ -67,8 +67,12 @@ pub enum Flaw {
     None,
     /// It votes for everybody who asks in its term.
     VotesTwice,
-    /// It takes entries without looking at the one before them.
-    SkipsPrevCheck,
+    /// It leads without any vote but its own.
+    ElectsItself,
+    /// It commits what nobody else has.
+    CommitsAlone,
+    /// It keeps entries that contradict the leader's.
+    KeepsConflicts,
 }
 
 /// What a server shows to the checker.
@@ -191,6 +195,9 @@ impl Raft {
         }
         let entry = Entry { term: state.current_term, command: command.to_vec() };
         state.log.push(entry);
+        if self.flaw == Flaw::CommitsAlone {
+            state.commit_index = state.last_index();
+        }
         self.changed(&mut state);
         true
     }
@@ -247,6 +254,9 @@ impl Raft {
         state.voted_for = Some(state.me);
         state.votes = 1;
         state.election_due = labrt::now() + election_timeout();
+        if self.flaw == Flaw::ElectsItself {
+            state.become_leader();
+        }
         self.changed(state);
         let last_index = state.last_index();
         let args = RequestVoteArgs {
@@ -268,10 +278,7 @@ impl Raft {
         if reply.granted && state.role == Role::Candidate && state.current_term == args.term {
             state.votes += 1;
             if state.votes * 2 > self.peers.len() {
-                state.role = Role::Leader;
-                let next = state.last_index() + 1;
-                state.next_index.fill(next);
-                state.match_index.fill(0);
+                state.become_leader();
             }
         }
         self.changed(&mut state);
@@ -343,13 +350,13 @@ impl Raft {
         if args.term == term {
             state.role = Role::Follower;
             state.election_due = labrt::now() + election_timeout();
-            let prev = state.term_at(args.prev_index);
-            success =
-                prev == Some(args.prev_term) || self.flaw == Flaw::SkipsPrevCheck && prev.is_some();
+            success = state.term_at(args.prev_index) == Some(args.prev_term);
         }
         if success {
             for (index, entry) in (args.prev_index as usize + 1..).zip(args.entries) {
-                if state.log.get(index).is_none_or(|known| known.term != entry.term) {
+                let known = state.log.get(index);
+                let keeps = self.flaw == Flaw::KeepsConflicts && known.is_some();
+                if !keeps && known.is_none_or(|known| known.term != entry.term) {
                     state.log.truncate(index);
                     state.log.push(entry);
                 }
@@ -369,6 +376,13 @@ impl State {
             self.voted_for = None;
             self.role = Role::Follower;
         }
+    }
+
+    fn become_leader(&mut self) {
+        self.role = Role::Leader;
+        let next = self.last_index() + 1;
+        self.next_index.fill(next);
+        self.match_index.fill(0);
     }
 
     fn advance_commit(&mut self) {
