@@ -198,7 +198,8 @@ fn clusters_of_our_own_raft_are_kept_apart() {
         let cluster = Cluster::new(ClusterOptions::new(SERVERS), move |setup| {
             let ServerSetup { peers, me, persister, .. } = setup;
             let (apply, applied) = labrt::channel::unbounded();
-            let options = raft::Options { peers, me, persister, apply };
+            let options =
+                raft::Options { peers, me, persister, apply, tuning: raft::Tuning::default() };
             let raft = raft::Raft::start(options).expect("an empty disk");
             labrt::spawn_named("service", move || applied.iter().for_each(drop));
             started.lock().push(raft.clone());
