@@ -181,6 +181,12 @@ pub struct Node {
     marks: Marks,
 }
 
+// A node is a plain value: a search over all states copies, compares and hashes nodes.
+const _: fn() = || {
+    fn is_value<T: Clone + Eq + std::hash::Hash>() {}
+    is_value::<Node>();
+};
+
 /// What a server is in its current term (§5.1, Figure 4), with what only that role knows.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 enum Role {
