@@ -259,12 +259,9 @@ mod shared_bytes {
         serializer.serialize_bytes((**bytes).as_ref())
     }
 
-    pub(super) fn deserialize<'de, B: From<Vec<u8>>, D: Deserializer<'de>>(
+    pub(super) fn deserialize<'de, B: From<Vec<u8>> + FromSlice, D: Deserializer<'de>>(
         deserializer: D,
-    ) -> Result<B, D::Error>
-    where
-        B: FromSlice,
-    {
+    ) -> Result<B, D::Error> {
         deserializer.deserialize_bytes(Bytes(PhantomData))
     }
 
