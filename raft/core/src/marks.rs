@@ -57,6 +57,7 @@ marks! {
     VoteRefusedLiveLeader = "vote refused without entering its term: a leader is alive",
     PreVoteStartsOver = "pre-vote without a majority starts over",
     FollowerLostEntries = "follower has lost entries that it had acknowledged",
+    LeaderDiskStuck = "leader steps down: its disk is stuck",
     LeaderOverloaded = "command rejected: too much is not committed",
     LeaderLostQuorum = "leader steps down: no majority has answered for an election timeout",
 }

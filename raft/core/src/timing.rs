@@ -90,6 +90,9 @@ pub struct Timing {
     pub resend_snapshot: u64,
     /// The longest wait before a snapshot is sent again.
     pub resend_max: u64,
+    /// A leader whose disk has not finished a save for so long steps down, and a server in that
+    /// state does not run for leader: it could not save its vote.
+    pub disk_patience: u64,
     /// From this round-trip time on, new commands are sent while earlier ones are still on their
     /// way, so that a command needs one round trip. On faster links they gather in batches.
     pub pipeline_above: u64,
@@ -111,6 +114,7 @@ impl Default for Timing {
             resend: 150,
             resend_snapshot: 450,
             resend_max: 30_000,
+            disk_patience: 3_000,
             pipeline_above: 40,
             spread_commit: 10,
             gather_reads: 2,

@@ -45,6 +45,9 @@ pub(super) struct Candidate {
 impl Node {
     /// The election timeout elapsed: asks whether an election can be won, or starts it.
     pub(super) fn run_for_leader(&mut self, effects: &mut Effects, dice: &mut dyn Dice) {
+        if self.disk_is_stuck() {
+            return self.restart_election_timer();
+        }
         if !self.config.rules.pre_vote || self.config.servers == 1 {
             return self.start_election(VoteKind::Vote, effects, dice);
         }

@@ -7,6 +7,7 @@ use std::collections::VecDeque;
 
 use super::effects::{LogWrite, Save};
 use super::log::Log;
+use crate::timing::Time;
 use crate::types::{Entry, Index, LogPosition, ServerId, Snapshot, Term};
 
 /// Everything a server needs to come back, as the driver read it from the disk. The default is a
@@ -40,9 +41,8 @@ pub(super) struct Durable {
     unsaved: Unsaved,
     /// How many saves were handed out.
     saves: u64,
-    /// Saves that the driver has not reported as durable, oldest first: each with the last index
-    /// of the log that it makes durable. Falls when the log is cut.
-    pending: VecDeque<(u64, Index)>,
+    /// Saves that the driver has not reported as durable, oldest first.
+    pending: VecDeque<Pending>,
     /// The log is durable up to here.
     durable_last: Index,
 }
@@ -58,6 +58,15 @@ struct Unsaved {
     /// Last index up to which disk and memory agree; entries after it on the disk are to be cut.
     agreed: Index,
     /// Last index on the disk.
+    last: Index,
+}
+
+/// A save that was handed out and is not durable yet.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+struct Pending {
+    number: u64,
+    handed_out: Time,
+    /// The last index of the log that it makes durable. Falls when the log is cut.
     last: Index,
 }
 
@@ -165,8 +174,8 @@ impl Durable {
     pub(super) fn truncate_from(&mut self, index: Index) {
         self.log.truncate_from(index);
         self.durable_last = self.durable_last.min(index.prev());
-        for (_, last) in &mut self.pending {
-            *last = (*last).min(index.prev());
+        for pending in &mut self.pending {
+            pending.last = pending.last.min(index.prev());
         }
         self.unsaved.agreed = self.unsaved.agreed.min(index.prev());
         self.unsaved.log = true;
@@ -179,8 +188,8 @@ impl Durable {
             self.unsaved.agreed = self.unsaved.base;
             // Nothing of the log before is in the log now.
             self.durable_last = Index::ZERO;
-            for (_, last) in &mut self.pending {
-                *last = Index::ZERO;
+            for pending in &mut self.pending {
+                pending.last = Index::ZERO;
             }
         }
         self.snapshot = Some(snapshot);
@@ -198,18 +207,23 @@ impl Durable {
         self.durable_last
     }
 
+    /// When the oldest save that is not durable was handed out.
+    pub(super) fn waits_for_disk_since(&self) -> Option<Time> {
+        self.pending.front().map(|pending| pending.handed_out)
+    }
+
     /// Save `number` and all before it are on the disk.
     pub(super) fn saved(&mut self, number: u64) {
-        while let Some(&(save, last)) = self.pending.front()
-            && save <= number
+        while let Some(pending) = self.pending.front()
+            && pending.number <= number
         {
+            self.durable_last = self.durable_last.max(pending.last);
             self.pending.pop_front();
-            self.durable_last = self.durable_last.max(last);
         }
     }
 
     /// What has to reach the disk; from here on it counts as handed out.
-    pub(super) fn take_save(&mut self) -> Save {
+    pub(super) fn take_save(&mut self, now: Time) -> Save {
         let base = self.log.base();
         let last = self.log.last_index();
         let unsaved = &self.unsaved;
@@ -230,7 +244,7 @@ impl Durable {
         self.unsaved = Unsaved { base: base.index, agreed: last, last, ..Unsaved::default() };
         if !save.is_empty() {
             self.saves += 1;
-            self.pending.push_back((self.saves, last));
+            self.pending.push_back(Pending { number: self.saves, handed_out: now, last });
         }
         save
     }

@@ -144,6 +144,10 @@ impl Node {
 
     pub(super) fn tick_leader(&mut self, effects: &mut Effects, dice: &mut dyn Dice) {
         let now = self.now;
+        if self.disk_is_stuck() {
+            self.marks.insert(Mark::LeaderDiskStuck);
+            return self.become_follower(self.term(), dice);
+        }
         if let Role::Leader(leader) = &mut self.role
             && now >= leader.quorum_check_at
         {

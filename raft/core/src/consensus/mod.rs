@@ -452,6 +452,12 @@ impl Node {
         self.role = Role::Follower(Follower::default());
     }
 
+    /// Whether a save has not become durable for so long that the disk must be taken for stuck.
+    fn disk_is_stuck(&self) -> bool {
+        let since = self.durable.waits_for_disk_since();
+        since.is_some_and(|since| self.now.since(since) >= self.config.timing.disk_patience)
+    }
+
     fn mark_if(&mut self, reached: bool, mark: Mark) {
         if reached {
             self.marks.insert(mark);
@@ -465,7 +471,7 @@ impl Node {
     /// Whatever happened: notes what is to be saved and what became committed.
     fn finish(&mut self, before: View, effects: &mut Effects) {
         effects.marks = std::mem::take(&mut self.marks);
-        effects.save = self.durable.take_save();
+        effects.save = self.durable.take_save(self.now);
         effects.save_number = self.durable.saves();
         if !self.config.delayed_saves {
             self.durable.saved(effects.save_number);

@@ -196,3 +196,23 @@ fn uncommitted_entries_are_bounded() {
         assert!(actor.propose("abc").proposed.is_some());
     }
 }
+
+/// A leader whose disk hangs steps down, and runs no more while it hangs: it could not save a vote.
+#[test]
+fn a_leader_whose_disk_is_stuck_steps_down() {
+    let mut actor = leader_with_a_slow_disk(&[]);
+    let proposed = actor.propose("a");
+    let mut waited = 0;
+    while actor.node.is_leader() {
+        actor.tick_after(HEARTBEAT);
+        waited += HEARTBEAT;
+        assert!(waited <= 3_000, "still leads after {waited} ticks");
+    }
+    for _ in 0..20 {
+        actor.time_out();
+        assert_eq!(actor.role(), RoleKind::Follower);
+    }
+    actor.step(Event::Saved { number: proposed.save_number });
+    actor.time_out();
+    assert_eq!(actor.role(), RoleKind::Candidate);
+}
