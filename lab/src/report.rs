@@ -75,7 +75,7 @@ pub struct Failure {
 }
 
 impl TestReport {
-    /// Notes that `seed` was run.
+    /// Records that `seed` was run.
     pub fn add_seed(&mut self, seed: u64) {
         let at = self.seeds.partition_point(|(first, _)| *first <= seed);
         self.seeds.insert(at, (seed, seed));

@@ -64,13 +64,9 @@ pub struct RunRecord {
 #[non_exhaustive]
 pub enum Line {
     /// A test begins.
-    TestBegan {
-        /// Its name.
-        test: String,
-    },
+    TestBegan { test: String },
     /// A test has ended, with all its runs.
     TestEnded {
-        /// Its name.
         test: String,
         /// Whether all runs passed.
         passed: bool,

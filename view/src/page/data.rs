@@ -1,6 +1,7 @@
 //! What the page draws, from the events of a run: as arrays, since runs are long.
 //!
-//! Times are nanoseconds; those of a list are differences to the one before. Texts that come again are written once.
+//! Times are nanoseconds; those of a list are differences to the one before. Texts that come again
+//! are written once.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -31,7 +32,8 @@ struct Data<'a> {
     applied: Vec<(usize, u64, u64)>,
     /// Lane, time, kind ([`Mark`]), text.
     marks: Vec<(i64, u64, u8, usize)>,
-    /// Lane, call, return or -1, request, answer, kind (0 read, 1 write), answered with an error, marked.
+    /// Lane, call, return or -1, request, answer, kind (0 read, 1 write), answered with an error,
+    /// marked.
     ops: Vec<OperationRow>,
     /// Row, start, end or -1, text, details, colour, whether it is a fault.
     notes: Vec<NoteRow>,
@@ -54,8 +56,9 @@ type LaneRow = (String, String, u8);
 /// Lane, time, term, role, last, commit, base, task that changed it, and a text or -1.
 type StateRow = (usize, u64, u64, u8, u64, u64, u64, u64, i64);
 
-/// From lane, to lane, method, fate, number, bytes, sent; then, each since the one before or -1: arrived, reply left, reply came or
-/// the call failed; how it ended; task of the handler; what was sent, what was answered: a text or -1.
+/// From lane, to lane, method, fate, number, bytes, sent; then, each since the one before or -1:
+/// arrived, reply left, reply came or the call failed; how it ended; task of the handler; what was
+/// sent, what was answered: a text or -1.
 type CallRow = (i64, i64, usize, u8, u64, u64, u64, i64, i64, i64, u8, u64, i64, i64);
 
 /// Kinds of marks on a lane.
@@ -153,7 +156,8 @@ struct Content {
     clerks: BTreeMap<i64, usize>,
     /// Lanes of clerks whose client is not known, with the clerk's number.
     unnamed_clerks: BTreeMap<usize, i64>,
-    /// Faults that have begun and not ended, by number: when, and what. Their annotations come with their ends.
+    /// Faults that have begun and not ended, by number: when, and what. Their annotations come with
+    /// their ends.
     faults: BTreeMap<usize, (u64, String)>,
     /// Times of the first and the last event.
     begin: Option<u64>,
@@ -471,7 +475,8 @@ fn json_in(
     let order = content.sorted_lanes();
     let data = content.data(run, ops, order, Frame { end, focus, failure, cut });
     let json = serde_json::to_string(&data).unwrap_or_else(|error| format!("\"{error}\""));
-    // The data stands in a script: a literal </script> or <!-- would end it. In JSON, `<` is only ever part of a string.
+    // The data stands in a script: a literal </script> or <!-- would end it. In JSON, `<` is only
+    // ever part of a string.
     json.replace('<', "\\u003c").replace('\u{2028}', "\\u2028").replace('\u{2029}', "\\u2029")
 }
 

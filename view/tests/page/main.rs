@@ -1,4 +1,5 @@
-//! The page of a run in a real browser: it draws, opens at the failure, answers clicks, filters, and the console stays empty.
+//! The page of a run in a real browser: it draws, opens at the failure, answers clicks, filters,
+//! and the console stays empty.
 //!
 //! Needs Chromium (`chromium`, or what `CHROMIUM` names); says so and passes where there is none.
 
@@ -14,7 +15,8 @@ use view::history::Op;
 use view::page::{LIMIT, page};
 use view::{Failure, Run};
 
-/// What stands in the element with this id, up to the next one with an id. The data of the page, which is in its script, is not looked at.
+/// What stands in the element with this id, up to the next one with an id. The data of the page,
+/// which is in its script, is not looked at.
 fn part<'a>(dom: &'a str, id: &str) -> &'a str {
     let shown = dom.split("<script").next().unwrap_or_default();
     let start = shown.find(&format!("id=\"{id}\"")).unwrap_or_else(|| panic!("no #{id}"));
@@ -157,7 +159,8 @@ fn kinds_nodes_and_time_can_be_filtered() {
     assert_eq!(data(&dom, "hits"), "1");
 }
 
-/// A hundred thousand events: a page of bounded size, drawn as few lines, and each to be seen from near.
+/// A hundred thousand events: a page of bounded size, drawn as few lines, and each to be seen from
+/// near.
 #[test]
 fn a_long_run_stays_small_and_smooth() {
     let mut events = synthetic::Run::new(5);
