@@ -4,16 +4,22 @@ use std::fmt;
 
 /// Limits for one check. The default has none.
 ///
-/// Steps and memory are counted for each partition on its own, so that a verdict does not depend on
-/// how many threads work. Both are exact: the same history runs out at the same place each time.
+/// A verdict that a limit of steps or memory ends does not depend on how many threads work: the same
+/// history runs out at the same place each time.
 #[derive(Clone, Copy, Default)]
 pub struct Budget<'a> {
-    /// How many questions to the model and configurations looked at, for each partition.
+    /// How many questions to the model and configurations looked at, for each partition. Of many
+    /// partitions the cheap ones are searched first, with small budgets that grow by a factor of 16;
+    /// what a partition used before its last search is not counted, and is less than a tenth more.
     pub steps: Option<u64>,
-    /// About how many bytes the search may hold, for each partition. What model states own on the
-    /// heap is not counted.
+    /// About how many bytes the check may hold. What model states own on the heap is counted as far
+    /// as the model says it ([`Model::state_bytes`](crate::Model::state_bytes)).
+    ///
+    /// With several threads each partition first gets its share. Those that need more are searched
+    /// again, one after the other, with all of it.
     pub memory: Option<usize>,
-    /// Asked now and then (every few thousand steps); `true` ends the check as unknown.
+    /// Asked before each [`Model::step`](crate::Model::step) and now and then in between; `true` ends
+    /// the check as unknown. It should be fast.
     ///
     /// This library never looks at a clock. A deadline goes in here, in whatever time the caller
     /// lives in:
@@ -69,42 +75,109 @@ impl fmt::Display for Limit {
     }
 }
 
-/// Steps between two looks at memory and [`Budget::stop`].
-const INTERVAL: u64 = 4096;
+/// Steps between two looks at memory and [`Budget::stop`], unless memory grows faster.
+const INTERVAL: u64 = 512;
 
-/// Counts what one search has used.
+/// Why a search pauses.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Halt {
+    /// Its slice is used up: it can go on with another one.
+    Slice,
+    /// It ends without an answer.
+    Limit(Limit),
+    /// A hint of the model is wrong: the operation, as a position in the partition, and the hint.
+    WrongHint { operation: u32, hint: &'static str },
+}
+
+impl From<Limit> for Halt {
+    fn from(limit: Limit) -> Self {
+        Halt::Limit(limit)
+    }
+}
+
+/// What one search has used, and what it may use until it pauses.
 pub(crate) struct Meter<'a> {
-    budget: Budget<'a>,
+    stop: Option<&'a (dyn Fn() -> bool + Sync)>,
+    /// All steps so far.
     pub(crate) steps: u64,
+    /// The count at which the slice ends.
+    slice_end: u64,
+    memory_limit: usize,
     /// The next count at which to look.
     next: u64,
+    /// A size from which on to look at once, see [`Meter::grown`].
+    next_size: usize,
 }
 
 impl<'a> Meter<'a> {
-    pub(crate) fn new(budget: Budget<'a>) -> Self {
-        let next = budget.steps.unwrap_or(u64::MAX).min(INTERVAL);
-        Meter { budget, steps: 0, next }
+    pub(crate) fn new(stop: Option<&'a (dyn Fn() -> bool + Sync)>) -> Self {
+        Meter { stop, steps: 0, slice_end: 0, memory_limit: usize::MAX, next: 0, next_size: 0 }
+    }
+
+    /// Allows so many steps more, and so much memory in all.
+    pub(crate) fn allow(&mut self, slice: Slice) {
+        self.slice_end = self.steps.saturating_add(slice.steps);
+        self.memory_limit = slice.memory;
+        self.next = self.slice_end.min(self.steps + INTERVAL);
     }
 
     /// Counts one step; `memory` is asked only when it is time to look.
     #[inline]
-    pub(crate) fn step(&mut self, memory: impl FnOnce() -> usize) -> Result<(), Limit> {
+    pub(crate) fn step(&mut self, memory: impl FnOnce() -> usize) -> Result<(), Halt> {
         self.steps += 1;
         if self.steps >= self.next { self.look(memory()) } else { Ok(()) }
     }
 
+    /// Whether the next [`Meter::step`] looks.
+    #[inline]
+    pub(crate) fn is_due(&self) -> bool {
+        self.steps + 1 >= self.next
+    }
+
+    /// Counts one step that must not pause the search.
+    #[inline]
+    pub(crate) fn count(&mut self) {
+        self.steps += 1;
+    }
+
+    /// Before a step of the model, which may take any time.
+    #[inline]
+    pub(crate) fn before_model(&self) -> Result<(), Halt> {
+        match self.stop {
+            Some(stop) if stop() => Err(Limit::Stopped.into()),
+            _ => Ok(()),
+        }
+    }
+
+    /// Something whose size the number of steps does not tell now has `size` bytes. With a limit,
+    /// each percent of it is a reason to look.
+    #[inline]
+    pub(crate) fn grown(&mut self, size: usize) {
+        if size >= self.next_size {
+            self.next_size = size.saturating_add(self.memory_limit / 100);
+            self.next = self.steps;
+        }
+    }
+
     #[cold]
-    fn look(&mut self, memory: usize) -> Result<(), Limit> {
-        if self.budget.steps.is_some_and(|limit| self.steps >= limit) {
-            return Err(Limit::Steps);
+    fn look(&mut self, memory: usize) -> Result<(), Halt> {
+        if self.steps >= self.slice_end {
+            return Err(Halt::Slice);
         }
-        if self.budget.memory.is_some_and(|limit| memory > limit) {
-            return Err(Limit::Memory);
+        if memory > self.memory_limit {
+            return Err(Limit::Memory.into());
         }
-        if self.budget.stop.is_some_and(|stop| stop()) {
-            return Err(Limit::Stopped);
-        }
-        self.next = (self.steps + INTERVAL).min(self.budget.steps.unwrap_or(u64::MAX));
+        self.before_model()?;
+        self.next = self.slice_end.min(self.steps + INTERVAL);
         Ok(())
     }
+}
+
+/// What a search may use until it pauses.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Slice {
+    /// Steps more than it has used.
+    pub(crate) steps: u64,
+    /// Bytes in all.
+    pub(crate) memory: usize,
 }

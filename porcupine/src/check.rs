@@ -2,10 +2,11 @@
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use crate::budget::{Budget, Limit};
+use crate::budget::{Budget, Limit, Slice};
 use crate::history::{Event, HistoryError, Operation, operations_from_events};
 use crate::model::Model;
-use crate::search::{Ending, Found, search};
+use crate::search::Ending;
+use crate::solve::{Found, Task};
 use crate::timeline::{Timeline, split};
 
 /// How to check.
@@ -16,11 +17,27 @@ pub struct Options<'a> {
     pub threads: usize,
     /// What the check may cost.
     pub budget: Budget<'a>,
+    /// How to look for an order. The verdict is the same with each.
+    pub method: Method,
+}
+
+/// How to look for an order of the operations.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Method {
+    /// By the model's [decision procedure](Model::decide) where it has one; else by both searches in
+    /// turns.
+    #[default]
+    Auto,
+    /// By the search breadth first alone.
+    BreadthFirst,
+    /// By the search depth first alone; by the other one where this one does not apply.
+    DepthFirst,
 }
 
 impl Default for Options<'_> {
     fn default() -> Self {
-        Options { threads: 1, budget: Budget::default() }
+        Options { threads: 1, budget: Budget::default(), method: Method::Auto }
     }
 }
 
@@ -58,7 +75,8 @@ pub struct PartitionReport {
     /// From the verbose check: orders of its operations (positions in the history) that real time and
     /// the model allow.
     ///
-    /// For [`Verdict::Ok`] this is one order with all operations; calls that never returned are in it
+    /// Empty when a [decision procedure](Model::decide) came to the verdict and the search for an order
+    /// would take too long. For [`Verdict::Ok`] this is one order with all operations; calls that never returned are in it
     /// only if something needs their effect. For [`Verdict::Illegal`] these are the longest ones up to
     /// where the history [is stuck](PartitionReport::stuck): the longest of all first, then, for each
     /// operation open there that is in none so far, the longest one that contains it.
@@ -94,8 +112,8 @@ impl Report {
         }
     }
 
-    /// The partitions looked at, sorted by name. The plain check ends with the first illegal one, the
-    /// verbose check looks at all.
+    /// The partitions looked at, sorted by name. The plain check looks at the cheap ones first and
+    /// ends with the first illegal one; the verbose check looks at all.
     pub fn partitions(&self) -> &[PartitionReport] {
         &self.partitions
     }
@@ -181,80 +199,188 @@ fn check<M: Model>(
     options: &Options<'_>,
     verbose: bool,
 ) -> Result<Report, HistoryError> {
-    let timelines = split(model, history)?;
     let informed = model.informed(history);
     let model = informed.as_ref().unwrap_or(model);
-    let mut found = if options.threads > 1 && timelines.len() > 1 {
-        check_parallel(model, history, &timelines, options, verbose)
-    } else {
-        let mut found = Vec::with_capacity(timelines.len());
-        for timeline in &timelines {
-            let one = search(model, history, timeline, options.budget, verbose);
-            let stop = !verbose && matches!(one.ending, Ending::Stuck { .. });
-            found.push(one);
-            if stop {
-                break;
-            }
-        }
-        found
+    let timelines = split(model, history)?;
+    let task = |timeline| Task {
+        model,
+        history,
+        timeline,
+        stop: options.budget.stop,
+        explain: verbose,
+        method: options.method,
     };
-    let partitions = timelines
-        .into_iter()
-        .zip(found.drain(..))
-        .map(|(timeline, found)| report(timeline, found, history, verbose))
-        .collect();
+    let tasks: Vec<Task<'_, M>> = timelines.iter().map(task).collect();
+    let mut found = Rounds::new(&tasks, options, verbose).run();
+    let mut partitions = Vec::with_capacity(timelines.len());
+    for (timeline, found) in timelines.iter().zip(&mut found) {
+        let Some(found) = found.take() else { continue };
+        if let Ending::WrongHint { operation, hint } = found.ending {
+            let entry = timeline.operations[operation as usize] as usize;
+            let recorded = &history[entry];
+            let operation = model.describe_operation(&recorded.input, recorded.output());
+            let model = std::any::type_name::<M>();
+            return Err(HistoryError::WrongHint { entry, operation, model, hint });
+        }
+        partitions.push(report(timeline, found, history, verbose));
+    }
     Ok(Report { partitions })
 }
 
-/// Threads take the next partition until none is left. The plain check reports what one thread would
-/// have: partitions up to the first illegal one. Those after it may have been searched or not.
+/// Growth of the budget from one round to the next.
+const GROWTH: u64 = 16;
+
+/// Looks at all partitions with a small budget, then at those that are left with a larger one, and so
+/// on: one that is illegal and cheap ends the check, however hard the others are.
+///
+/// A search that is not done in its round starts anew in the next one, so that only as many hold
+/// memory as there are threads.
+struct Rounds<'t, 'h, M: Model> {
+    tasks: &'t [Task<'h, M>],
+    options: &'t Options<'t>,
+    verbose: bool,
+    found: Vec<Option<Found>>,
+}
+
+impl<'t, 'h, M: Model> Rounds<'t, 'h, M> {
+    fn new(tasks: &'t [Task<'h, M>], options: &'t Options<'t>, verbose: bool) -> Self {
+        Rounds { tasks, options, verbose, found: tasks.iter().map(|_| None).collect() }
+    }
+
+    /// What was found out of each partition. The plain check has nothing of those it did not need.
+    fn run(mut self) -> Vec<Option<Found>> {
+        let limit = Slice {
+            steps: self.options.budget.steps.unwrap_or(u64::MAX),
+            memory: self.options.budget.memory.unwrap_or(usize::MAX),
+        };
+        // The cheapest first, as far as their lengths tell.
+        let mut left: Vec<usize> = (0..self.tasks.len()).collect();
+        left.sort_by_key(|at| self.tasks[*at].timeline.operations.len());
+        let mut divisor = GROWTH.saturating_pow(15);
+        while !left.is_empty() {
+            let alone = left.len() == 1;
+            let first = self.tasks[left[0]].first_slice();
+            while !alone && divisor > 1 && limit.steps / divisor < first {
+                divisor /= GROWTH;
+            }
+            if alone {
+                divisor = 1;
+            }
+            let slice = Slice { steps: limit.steps / divisor, ..limit };
+            if self.round(&left, slice) {
+                break;
+            }
+            if divisor == 1 {
+                break;
+            }
+            divisor /= GROWTH;
+            left.retain(|at| {
+                let found = self.found[*at].as_ref().map(|found| &found.ending);
+                matches!(found, Some(Ending::Limit(Limit::Steps)))
+            });
+        }
+        self.tidy(limit);
+        self.found
+    }
+
+    /// Partitions that the end of the check found between two rounds: unknown because of what ended it
+    /// in the verbose check, and not looked at in the plain one.
+    fn tidy(&mut self, limit: Slice) {
+        for found in &mut self.found {
+            let unfinished = match found {
+                None => true,
+                Some(Found { ending: Ending::Limit(Limit::Steps), steps }) => *steps < limit.steps,
+                Some(_) => false,
+            };
+            if unfinished {
+                let ending = Ending::Limit(Limit::Stopped);
+                *found = self.verbose.then_some(Found { ending, steps: 0 });
+            }
+        }
+    }
+
+    /// Looks at these partitions. `true` when that is enough.
+    fn round(&mut self, left: &[usize], slice: Slice) -> bool {
+        let threads = self.options.threads.clamp(1, left.len());
+        let share = Slice { memory: slice.memory / threads, ..slice };
+        let ends = |found: &Found| match found.ending {
+            Ending::Stuck { .. } => !self.verbose,
+            Ending::WrongHint { .. } | Ending::Limit(Limit::Stopped) => true,
+            _ => false,
+        };
+        let mut found = if threads > 1 {
+            search_parallel(self.tasks, left, share, threads, &ends)
+        } else {
+            vec![]
+        };
+        found.resize_with(left.len(), || None);
+        let mut enough = false;
+        for (at, found) in left.iter().zip(found) {
+            // Alone, where it was not looked at and where its share of the memory was not enough.
+            let found = match found {
+                Some(found) if !matches!(found.ending, Ending::Limit(Limit::Memory)) => found,
+                _ => self.tasks[*at].solve(slice),
+            };
+            enough = ends(&found);
+            self.found[*at] = Some(found);
+            if enough {
+                break;
+            }
+        }
+        enough
+    }
+}
+
+/// Threads take the next partition until none is left or one is found that ends the check. What comes
+/// after that one in the order of `left` may be there or not.
 #[expect(
     clippy::disallowed_methods,
     reason = "only with Options::threads > 1, which nobody asks for inside a simulation"
 )]
-fn check_parallel<M: Model>(
-    model: &M,
-    history: &[Operation<M::Input, M::Output>],
-    timelines: &[Timeline],
-    options: &Options<'_>,
-    verbose: bool,
-) -> Vec<Found> {
+fn search_parallel<M: Model>(
+    tasks: &[Task<'_, M>],
+    left: &[usize],
+    slice: Slice,
+    threads: usize,
+    ends: &(dyn Fn(&Found) -> bool + Sync),
+) -> Vec<Option<Found>> {
     let next = AtomicUsize::new(0);
-    let first_illegal = AtomicUsize::new(usize::MAX);
+    let last = AtomicUsize::new(usize::MAX);
     let work = || {
         let mut found = Vec::new();
         loop {
-            let part = next.fetch_add(1, Ordering::Relaxed);
-            if part >= timelines.len() || part > first_illegal.load(Ordering::Relaxed) {
+            let at = next.fetch_add(1, Ordering::Relaxed);
+            if at >= left.len() || at > last.load(Ordering::Relaxed) {
                 return found;
             }
-            let one = search(model, history, &timelines[part], options.budget, verbose);
-            if !verbose && matches!(one.ending, Ending::Stuck { .. }) {
-                first_illegal.fetch_min(part, Ordering::Relaxed);
+            let one = tasks[left[at]].solve(slice);
+            if ends(&one) {
+                last.fetch_min(at, Ordering::Relaxed);
             }
-            found.push((part, one));
+            found.push((at, one));
         }
     };
-    let mut found = std::thread::scope(|scope| {
-        let threads: Vec<_> =
-            (1..options.threads.min(timelines.len())).map(|_| scope.spawn(work)).collect();
-        let mut found = work();
+    let all = std::thread::scope(|scope| {
+        let threads: Vec<_> = (1..threads).map(|_| scope.spawn(work)).collect();
+        let mut all = work();
         for thread in threads {
             match thread.join() {
-                Ok(more) => found.extend(more),
+                Ok(more) => all.extend(more),
                 // The model panicked; so would it have in this thread.
                 Err(panic) => std::panic::resume_unwind(panic),
             }
         }
-        found
+        all
     });
-    found.sort_by_key(|(part, _)| *part);
-    let last = first_illegal.load(Ordering::Relaxed);
-    found.into_iter().take_while(|(part, _)| *part <= last).map(|(_, found)| found).collect()
+    let mut found: Vec<Option<Found>> = left.iter().map(|_| None).collect();
+    for (at, one) in all {
+        found[at] = Some(one);
+    }
+    found
 }
 
 fn report<I, O>(
-    timeline: Timeline,
+    timeline: &Timeline,
     found: Found,
     history: &[Operation<I, O>],
     verbose: bool,
@@ -263,7 +389,7 @@ fn report<I, O>(
         order.iter().map(|at| timeline.operations[*at as usize] as usize).collect()
     };
     let mut report = PartitionReport {
-        name: String::new(),
+        name: timeline.name.clone(),
         verdict: Verdict::Ok,
         limit: None,
         stuck: None,
@@ -289,11 +415,11 @@ fn report<I, O>(
             report.stuck = Some(Stuck { operation, at_return: event.is_return(), time });
             report.linearizations = partial.into_iter().map(positions).collect();
         }
-        Ending::Limit { limit } => {
+        Ending::Limit(limit) => {
             report.verdict = Verdict::Unknown;
             report.limit = Some(limit);
         }
+        Ending::WrongHint { .. } => report.verdict = Verdict::Unknown, // an error before this
     }
-    report.name = timeline.name;
     report
 }

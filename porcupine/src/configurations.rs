@@ -143,10 +143,14 @@ impl<const N: usize> ConfigurationSet<N> {
         self.heads.get(state as usize).is_some_and(|head| head.stamp == self.stamp)
     }
 
-    /// Notes in `covered` all configurations that `by` covers, except the one at `except`.
+    /// Notes in `covered` configurations that `by` covers, except the one at `except`. Of a long chain
+    /// it looks at the beginning only.
     pub(crate) fn mark_covered(&self, by: &Configuration<N>, except: usize, covered: &mut [bool]) {
         let mut at = self.heads[by.state as usize].first;
-        while at != NONE {
+        for _ in 0..COMPARED {
+            if at == NONE {
+                break;
+            }
             let old = &self.list[at as usize];
             if at as usize != except && old.state != NONE && by.covers(old) {
                 covered[at as usize] = true;

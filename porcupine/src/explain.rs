@@ -20,10 +20,12 @@
 use std::collections::BTreeSet;
 use std::fmt::Write;
 
+use crate::budget::Slice;
 use crate::check::{Options, Stuck, Verdict, check_operations_verbose};
 use crate::history::{HistoryError, Operation};
 use crate::model::{Model, Step};
-use crate::search::{Ending, search};
+use crate::search::Ending;
+use crate::solve::Task;
 use crate::timeline::split;
 
 /// Why a history is not linearizable. From [`explain`].
@@ -162,14 +164,20 @@ where
         let Ok(timelines) = split(model, &self.trial) else { return false };
         let mut illegal = false;
         for timeline in &timelines {
-            let mut budget = self.options.budget;
-            budget.steps = Some(budget.steps.unwrap_or(STEPS_EACH).min(self.left));
-            let found = search(model, &self.trial, timeline, budget, false);
+            let budget = self.options.budget;
+            let limit = Slice {
+                steps: budget.steps.unwrap_or(STEPS_EACH).min(self.left),
+                memory: budget.memory.unwrap_or(usize::MAX),
+            };
+            let (stop, history) = (budget.stop, &self.trial);
+            let method = self.options.method;
+            let task = Task { model, history, timeline, stop, explain: false, method };
+            let found = task.solve(limit);
             self.left = self.left.saturating_sub(found.steps);
             match found.ending {
                 Ending::Stuck { .. } => illegal = true,
-                Ending::Limit { .. } => self.gave_up = true,
-                Ending::Order(_) => {}
+                Ending::Limit(_) => self.gave_up = true,
+                Ending::Order(_) | Ending::WrongHint { .. } => {}
             }
         }
         illegal

@@ -181,6 +181,18 @@ pub enum HistoryError {
         /// Who had called.
         caller: i64,
     },
+    /// The history is fine, the model is not: [`step`](crate::Model::step) contradicts what the model
+    /// promised elsewhere.
+    WrongHint {
+        /// An operation for which it does.
+        entry: usize,
+        /// The same in words.
+        operation: String,
+        /// The type of the model.
+        model: &'static str,
+        /// The hint, such as `read_only`.
+        hint: &'static str,
+    },
     /// More operations than a history can have (2^31 - 1).
     TooLong {
         /// How many were handed in.
@@ -197,7 +209,8 @@ impl HistoryError {
             | HistoryError::DuplicateId { entry, .. }
             | HistoryError::UnmatchedReturn { entry, .. }
             | HistoryError::SecondReturn { entry, .. }
-            | HistoryError::OtherClient { entry, .. } => Some(entry),
+            | HistoryError::OtherClient { entry, .. }
+            | HistoryError::WrongHint { entry, .. } => Some(entry),
             HistoryError::TooLong { .. } => None,
         }
     }
@@ -229,6 +242,11 @@ impl fmt::Display for HistoryError {
             HistoryError::OtherClient { entry, client, caller } => {
                 write!(f, "entry {entry} returns to client {client}, but client {caller} called")
             }
+            HistoryError::WrongHint { entry, operation, model, hint } => write!(
+                f,
+                "the model {model} contradicts itself: its `step` does not do what its `{hint}` \
+                 promised of entry {entry}, {operation}"
+            ),
             HistoryError::TooLong { operations } => {
                 write!(f, "{operations} operations are too many; split the history")
             }

@@ -97,11 +97,14 @@
 //! the length of the history. A million operations of 20 clients on one versioned key take a fraction of
 //! a second. The module comment of the search (`src/search.rs`) says how, and why each shortcut is allowed.
 //!
-//! What stays hard: many overlapping operations whose order matters and which no answer tells apart. Ten
-//! enqueues of different values at once have 3,628,800 orders; if nobody dequeues, nothing rules any of
-//! them out until the end. The same holds for overlapping appends that are never read, and for many
-//! writes that never returned. Set a [`Budget`] when you cannot be sure: [`Verdict::Unknown`] then says
-//! that it ended, and [`Report::limit`] which part of it. It is not a yes.
+//! For queues, registers and growing sets whose values all differ there are
+//! [decision procedures](Model::decide), which need no search. Else two searches take turns, one that
+//! keeps all orders side by side and one that follows one order to its end ([`Method`]).
+//!
+//! What stays hard: many overlapping operations whose order matters and which no answer tells apart,
+//! such as writes that never returned of values that others write, too. Set a [`Budget`] when you
+//! cannot be sure: [`Verdict::Unknown`] then says that it ended, and [`Report::limit`] which part of
+//! it. It is not a yes.
 //!
 //! # What a verdict depends on
 //!
@@ -121,6 +124,8 @@ mod bits;
 mod budget;
 mod check;
 mod configurations;
+mod decide;
+mod depth;
 mod explain;
 #[cfg(feature = "formats")]
 pub mod formats;
@@ -134,14 +139,16 @@ mod picture;
 mod recorder;
 mod search;
 mod sequential;
+mod solve;
 mod states;
 mod timeline;
 
 pub use budget::{Budget, Limit};
 pub use check::{
-    Options, PartitionReport, Report, Stuck, Verdict, check_events, check_events_verbose,
+    Method, Options, PartitionReport, Report, Stuck, Verdict, check_events, check_events_verbose,
     check_operations, check_operations_verbose,
 };
+pub use decide::{Interval, Partition};
 pub use explain::{Explanation, explain, is_smallest};
 pub use history::{Event, EventKind, HistoryError, Operation, Returned, operations_from_events};
 pub use model::{Model, Outlook, Step};

@@ -4,13 +4,16 @@ use std::borrow::Cow;
 use std::fmt::Debug;
 use std::hash::Hash;
 
+use crate::decide::Partition;
 use crate::history::Operation;
 
 /// A sequential specification: what the object answers when nobody else is using it.
 ///
 /// Only [`init`](Model::init) and [`step`](Model::step) are required. The rest tells the search what
 /// it may skip, and people what they see. A model that gives no hints is checked correctly, only
-/// slower.
+/// slower. A hint that [`step`](Model::step) contradicts is an error
+/// ([`HistoryError::WrongHint`](crate::HistoryError::WrongHint)) where the search notices it, and
+/// with debug assertions wherever the search relies on it.
 ///
 /// # Example
 ///
@@ -125,8 +128,9 @@ pub trait Model: Sync {
 
     /// This model, knowing what the answers in a history give away.
     ///
-    /// Called once before a search. The result may call steps illegal that [`step`](Model::step) allows,
-    /// if no linearization *of this history* can contain them. So it may find a contradiction earlier
+    /// Called once before a history is split and searched. The result may call steps illegal that [`step`](Model::step) allows,
+    /// if no linearization *of this history* can contain them, or none needs them (an operation that never
+    /// returned may be left out). So it may find a contradiction earlier
     /// than the plain model would ([`Stuck`](crate::Stuck)), and must never find one where there is none.
     /// `None`, the default, says that the history tells nothing.
     ///
@@ -140,6 +144,18 @@ pub trait Model: Sync {
         None
     }
 
+    /// Decides a partition without a search, where a procedure for it is known: whether an order of
+    /// its operations exists. `None`, the default, leaves it to the search.
+    ///
+    /// Worth having where a search would try all orders of operations that nothing tells apart. It is
+    /// asked before each search of a partition, so it should see fast when it does not apply.
+    /// [`Queue`](crate::models::Queue), [`Register`](crate::models::Register) and
+    /// [`Set`](crate::models::Set) are examples.
+    fn decide(&self, partition: &Partition<'_, Self::Input, Self::Output>) -> Option<bool> {
+        let _ = partition;
+        None
+    }
+
     /// The name of the independent part of the object that an operation works on, such as its key.
     ///
     /// A history is linearizable when its restriction to each part is (Herlihy and Wing's locality;
@@ -148,6 +164,13 @@ pub trait Model: Sync {
     fn partition<'a>(&self, input: &'a Self::Input) -> Cow<'a, str> {
         let _ = input;
         Cow::Borrowed("")
+    }
+
+    /// About how many bytes a state owns on the heap, for [`Budget::memory`](crate::Budget::memory).
+    /// Called once for each new state. The default says none.
+    fn state_bytes(&self, state: &Self::State) -> usize {
+        let _ = state;
+        0
     }
 
     /// An operation in one short line, for explanations and pictures.

@@ -120,6 +120,10 @@ impl<M: NondeterministicModel> Model for PowerSet<M> {
         self.0.partition(input)
     }
 
+    fn state_bytes(&self, states: &Vec<M::State>) -> usize {
+        states.capacity() * size_of::<M::State>()
+    }
+
     fn describe_operation(&self, input: &M::Input, output: Option<&M::Output>) -> String {
         self.0.describe_operation(input, output)
     }

@@ -1,4 +1,4 @@
-//! The search, over one partition.
+//! The search of one partition, breadth first.
 //!
 //! Wing and Gong (1993) try every order that real time allows. Lowe (2016) makes that practical in two
 //! ways, and both are here in another shape:
@@ -45,33 +45,54 @@
 //!    directly or through others ([`Model::independent`]). The others commute with all of these.
 //!
 //! What stays exponential: many overlapping operations whose order matters to the state and which no
-//! later answer tells apart, such as ten concurrent enqueues of different values. The problem is
-//! NP-complete (Gibbons and Korach 1997), so something must; the [budget](crate::Budget) is for that.
+//! later answer tells apart, such as ten concurrent enqueues of values that others enqueue, too. The
+//! problem is NP-complete (Gibbons and Korach 1997), so something must. The search
+//! [depth first](crate::depth) takes turns with this one; the [budget](crate::Budget) is for the rest.
+//!
+//! # One client at one instant
+//!
+//! Where [`Timeline::after`] orders operations that overlap in the events, the later one is *blocked*
+//! as long as the earlier one must still come. While the earlier one counts as done and may come
+//! again, the later one is not linearized at once but in a configuration of its own, in which the
+//! earlier one comes no more.
 
 use crate::bits::Bits;
-use crate::budget::{Budget, Limit, Meter};
+use crate::budget::{Halt, Limit, Meter, Slice};
 use crate::configurations::{Configuration, ConfigurationSet};
 use crate::history::Operation;
 use crate::model::{Model, Outlook, Step};
 use crate::states::States;
 use crate::timeline::{Happening, NONE, Timeline};
 
-/// What the search of one partition found. Operations are positions in the timeline.
-#[derive(Debug)]
-pub(crate) struct Found {
-    pub(crate) ending: Ending,
-    pub(crate) steps: u64,
-}
-
+/// How a search ends. Operations are positions in the timeline.
 #[derive(Debug)]
 pub(crate) enum Ending {
-    /// Linearizable; with the order, if it was asked for.
+    /// Linearizable; with the order, if it was asked for and is known.
     Order(Vec<u32>),
     /// Not linearizable. `event` is the first one that no order of the operations called so far
-    /// allows; `partial` has the longest orders up to there, if they were asked for.
+    /// allows; `partial` has the longest orders up to there, if they were asked for and are known.
     Stuck { event: usize, partial: Vec<Vec<u32>> },
     /// Nobody knows.
-    Limit { limit: Limit },
+    Limit(Limit),
+    /// A hint of the model is wrong.
+    WrongHint { operation: u32, hint: &'static str },
+}
+
+/// One way to search a partition, which can be interrupted.
+pub(crate) trait Engine<'h> {
+    /// Searches until something ends it or the slice is used up.
+    fn run(self: Box<Self>, slice: Slice) -> Turn<'h>;
+
+    /// Steps so far.
+    fn steps(&self) -> u64;
+}
+
+/// What came of [`Engine::run`].
+pub(crate) enum Turn<'h> {
+    /// The end, and all steps it took.
+    Ended(Ending, u64),
+    /// The slice is used up.
+    Paused(Box<dyn Engine<'h> + 'h>),
 }
 
 /// One step on the way to a configuration.
@@ -83,6 +104,55 @@ struct TraceStep {
 
 /// From how many configurations on rule 6 pays.
 const MANY: usize = 6;
+
+/// The hint that [`Model::step`] contradicts in this state, if there is one.
+pub(crate) fn wrong_hint<M: Model>(
+    model: &M,
+    state: &M::State,
+    operation: &Operation<M::Input, M::Output>,
+    outlook: Outlook,
+    read_only: bool,
+) -> Option<&'static str> {
+    if outlook == Outlook::Unsure && !read_only {
+        return None;
+    }
+    let (legal, changes) = match model.step(state, &operation.input, operation.output()) {
+        Step::Illegal => (false, false),
+        Step::Unchanged => (true, false),
+        Step::To(after) => (true, after != *state),
+        Step::Interrupted => return None,
+    };
+    if read_only && changes {
+        return Some("read_only");
+    }
+    let right = match outlook {
+        Outlook::Unsure => true,
+        Outlook::Spent | Outlook::Idle => legal && !changes,
+        Outlook::Never | Outlook::NotYet => !legal,
+        Outlook::Moves => changes,
+    };
+    (!right).then_some("outlook")
+}
+
+/// Whether two operations that are said to be [independent](Model::independent) are so in this state.
+pub(crate) fn independent_here<M: Model>(
+    model: &M,
+    state: &M::State,
+    one: &Operation<M::Input, M::Output>,
+    other: &Operation<M::Input, M::Output>,
+) -> bool {
+    let after = |state: &M::State, operation: &Operation<M::Input, M::Output>| match model.step(
+        state,
+        &operation.input,
+        operation.output(),
+    ) {
+        Step::Illegal | Step::Interrupted => None,
+        Step::Unchanged => Some(state.clone()),
+        Step::To(after) => Some(after),
+    };
+    let both = |first, second| after(&after(state, first)?, second);
+    both(one, other) == both(other, one)
+}
 
 struct Search<'h, M: Model, const N: usize> {
     model: &'h M,
@@ -122,57 +192,55 @@ enum Pause {
     Stuck,
     /// All slots are taken.
     Full,
-    Limit(Limit),
+    Halt(Halt),
 }
 
-impl From<Limit> for Pause {
-    fn from(limit: Limit) -> Self {
-        Pause::Limit(limit)
+impl<H: Into<Halt>> From<H> for Pause {
+    fn from(halt: H) -> Self {
+        Pause::Halt(halt.into())
     }
 }
 
-/// Searches one partition. With `explain`, says in which order.
-pub(crate) fn search<M: Model>(
-    model: &M,
-    history: &[Operation<M::Input, M::Output>],
-    timeline: &Timeline,
-    budget: Budget<'_>,
+/// A search of one partition, breadth first. With `explain`, it says in which order.
+pub(crate) fn breadth_first<'h, M: Model>(
+    model: &'h M,
+    history: &'h [Operation<M::Input, M::Output>],
+    timeline: &'h Timeline,
+    stop: Option<&'h (dyn Fn() -> bool + Sync)>,
     explain: bool,
-) -> Found {
-    let narrow = Search::<M, 1>::new(model, history, timeline, budget, explain);
-    match run(narrow) {
-        Ok(found) => found,
-        Err(full) => match run(widen::<M, 1, 2>(full)) {
-            Ok(found) => found,
-            Err(full) => match run(widen::<M, 2, 4>(full)) {
-                Ok(found) => found,
-                Err(full) => match run(widen::<M, 4, 16>(full)) {
-                    Ok(found) => found,
-                    Err(full) => match run(widen::<M, 16, 64>(full)) {
-                        Ok(found) => found,
-                        Err(full) => Found {
-                            steps: full.meter.steps,
-                            ending: Ending::Limit { limit: Limit::TooManyOpen },
-                        },
-                    },
-                },
-            },
-        },
-    }
+) -> Box<dyn Engine<'h> + 'h> {
+    Search::<M, 1>::new(model, history, timeline, Meter::new(stop), explain)
 }
 
-/// Runs to the end, or hands the search back when it needs more slots. Boxed, since it may be large and
-/// the stack of a simulated task is small.
-fn run<M: Model, const N: usize>(
-    mut search: Box<Search<'_, M, N>>,
-) -> Result<Found, Box<Search<'_, M, N>>> {
-    let ending = match search.advance() {
-        Pause::End => Ending::Order(search.order()),
-        Pause::Stuck => Ending::Stuck { event: search.cursor, partial: search.partial_orders() },
-        Pause::Limit(limit) => Ending::Limit { limit },
-        Pause::Full => return Err(search),
-    };
-    Ok(Found { ending, steps: search.meter.steps })
+impl<'h, M: Model, const N: usize> Engine<'h> for Search<'h, M, N> {
+    /// Boxed, since it may be large and the stack of a simulated task is small.
+    fn run(mut self: Box<Self>, slice: Slice) -> Turn<'h> {
+        self.meter.allow(slice);
+        let ending = match self.advance() {
+            Pause::End => Ending::Order(self.order()),
+            Pause::Stuck => Ending::Stuck { event: self.cursor, partial: self.partial_orders() },
+            Pause::Halt(Halt::Slice) => return Turn::Paused(self),
+            Pause::Halt(Halt::Limit(limit)) => Ending::Limit(limit),
+            Pause::Halt(Halt::WrongHint { operation, hint }) => {
+                Ending::WrongHint { operation, hint }
+            }
+            Pause::Full => {
+                let wider: Box<dyn Engine<'h> + 'h> = match N {
+                    1 => widen::<M, N, 2>(self),
+                    2 => widen::<M, N, 4>(self),
+                    4 => widen::<M, N, 16>(self),
+                    16 => widen::<M, N, 64>(self),
+                    _ => return Turn::Ended(Ending::Limit(Limit::TooManyOpen), self.meter.steps),
+                };
+                return Turn::Paused(wider);
+            }
+        };
+        Turn::Ended(ending, self.meter.steps)
+    }
+
+    fn steps(&self) -> u64 {
+        self.meter.steps
+    }
 }
 
 /// The same search with more slots, at the same event.
@@ -209,11 +277,11 @@ impl<'h, M: Model, const N: usize> Search<'h, M, N> {
         model: &'h M,
         history: &'h [Operation<M::Input, M::Output>],
         timeline: &'h Timeline,
-        budget: Budget<'h>,
+        meter: Meter<'h>,
         explain: bool,
     ) -> Box<Self> {
         let mut states = States::new();
-        let init = states.intern(model.init());
+        let init = states.intern(model.init(), |state| model.state_bytes(state));
         Box::new(Search {
             model,
             history,
@@ -233,7 +301,7 @@ impl<'h, M: Model, const N: usize> Search<'h, M, N> {
             next: ConfigurationSet::new(),
             involved: Bits::EMPTY,
             trace: explain.then(Vec::new),
-            meter: Meter::new(budget),
+            meter,
         })
     }
 
@@ -262,12 +330,12 @@ impl<'h, M: Model, const N: usize> Search<'h, M, N> {
     }
 
     #[inline]
-    fn count(&mut self) -> Result<(), Limit> {
+    fn count(&mut self) -> Result<(), Halt> {
         let (work, next, states, trace) = (&self.work, &self.next, &self.states, &self.trace);
         self.meter.step(|| {
             work.memory()
                 + next.memory()
-                + states.places() * size_of::<crate::states::Entry<M::State, N>>()
+                + states.memory()
                 + trace.as_ref().map_or(0, |trace| trace.capacity() * size_of::<TraceStep>())
         })
     }
@@ -275,6 +343,8 @@ impl<'h, M: Model, const N: usize> Search<'h, M, N> {
     // ---- calls ----
 
     /// Gives the operation a slot and tells every configuration about it.
+    ///
+    /// The slice may not end here: some configurations would know the operation and others would not.
     fn on_call(&mut self, at: usize) -> Result<(), Pause> {
         let operation = self.operation(at as u32);
         let pending = operation.returned.is_none();
@@ -311,6 +381,7 @@ impl<'h, M: Model, const N: usize> Search<'h, M, N> {
         let mut hopeless = false;
         for configuration in &mut list {
             if !self.states.get(configuration.state).known.contains(slot) {
+                self.meter.count();
                 self.learn(configuration.state, slot)?;
             }
             if !pending {
@@ -392,28 +463,41 @@ impl<'h, M: Model, const N: usize> Search<'h, M, N> {
     }
 
     /// Asks the model about the operation in `slot` from a state on.
-    fn learn(&mut self, state: u32, slot: usize) -> Result<(), Pause> {
-        self.count()?;
+    fn learn(&mut self, state: u32, slot: usize) -> Result<(), Halt> {
         let operation = self.operation(self.slots[slot]);
         let (input, output) = (&operation.input, operation.output());
         let entry = self.states.get_mut(state);
-        entry.known.insert(slot);
-        match self.model.outlook(&entry.state, input, output) {
+        let outlook = self.model.outlook(&entry.state, input, output);
+        if cfg!(debug_assertions) {
+            let read_only = self.read_only.contains(slot);
+            if let Some(hint) = wrong_hint(self.model, &entry.state, operation, outlook, read_only)
+            {
+                return Err(Halt::WrongHint { operation: self.slots[slot], hint });
+            }
+        }
+        match outlook {
             Outlook::Spent => entry.spent.insert(slot),
             Outlook::Never => entry.never.insert(slot),
             Outlook::Idle => entry.idle.insert(slot),
             Outlook::Moves => entry.moves.insert(slot),
             Outlook::NotYet => {}
             Outlook::Unsure if self.read_only.contains(slot) => {
+                self.meter.before_model()?;
                 match self.model.step(&entry.state, input, output) {
                     Step::Illegal => {}
-                    Step::Unchanged | Step::To(_) => entry.spent.insert(slot),
+                    Step::Unchanged => entry.spent.insert(slot),
+                    Step::To(after) if after == entry.state => entry.spent.insert(slot),
+                    Step::To(_) => {
+                        let operation = self.slots[slot];
+                        return Err(Halt::WrongHint { operation, hint: "read_only" });
+                    }
                     Step::Interrupted => return Err(Limit::Interrupted.into()),
                 }
             }
             // Its new state is found when somebody wants to go there.
             Outlook::Unsure => entry.unsure.insert(slot),
         }
+        entry.known.insert(slot);
         Ok(())
     }
 
@@ -510,6 +594,7 @@ impl<'h, M: Model, const N: usize> Search<'h, M, N> {
         self.next.clear();
         let frontier = std::mem::take(&mut self.frontier);
         for configuration in &frontier {
+            self.meter.count();
             if !configuration.needs.contains(slot) {
                 self.pass(*configuration, slot);
             }
@@ -518,7 +603,7 @@ impl<'h, M: Model, const N: usize> Search<'h, M, N> {
             }
         }
         self.frontier = frontier;
-        self.involved = self.involved_with(slot);
+        self.involved = self.involved_with(slot)?;
         let mut at = 0;
         while at < self.work.list.len() {
             let configuration = self.work.list[at];
@@ -546,7 +631,7 @@ impl<'h, M: Model, const N: usize> Search<'h, M, N> {
     /// Rule 7: the open operations that the one in `slot` depends on, directly or through others.
     ///
     /// Those that are done in every configuration do not count.
-    fn involved_with(&self, slot: usize) -> Bits<N> {
+    fn involved_with(&self, slot: usize) -> Result<Bits<N>, Halt> {
         let mut left = Bits::EMPTY;
         for configuration in &self.frontier {
             left = left.or(&configuration.needs).or(&configuration.live);
@@ -567,10 +652,19 @@ impl<'h, M: Model, const N: usize> Search<'h, M, N> {
                     left.remove(other);
                     involved.insert(other);
                     due.insert(other);
+                } else if cfg!(debug_assertions)
+                    && let Some(configuration) = self.frontier.first()
+                {
+                    let state = &self.states.get(configuration.state).state;
+                    let (at, other) = (self.slots[one], self.slots[other]);
+                    let (one, other) = (self.operation(at), self.operation(other));
+                    if !independent_here(self.model, state, one, other) {
+                        return Err(Halt::WrongHint { operation: at, hint: "independent" });
+                    }
                 }
             }
         }
-        involved
+        Ok(involved)
     }
 
     /// Rule 6: which of the next configurations another one can still turn into.
@@ -591,6 +685,7 @@ impl<'h, M: Model, const N: usize> Search<'h, M, N> {
             let (blocked, _) = self.blocked(&from);
             let moves = from.live.and(&self.states.get(from.state).moves).without(&blocked);
             for open in moves.iter() {
+                self.count()?;
                 let target = match self.states.target(from.state, open) {
                     Some(target) => target,
                     None => {
@@ -607,6 +702,7 @@ impl<'h, M: Model, const N: usize> Search<'h, M, N> {
                 self.done(&mut after, open);
                 let open = after.needs.or(&after.live);
                 for other in open.without(&self.states.get(target).known).iter() {
+                    self.count()?;
                     self.learn(target, other)?;
                 }
                 let (must, may) = self.blocked(&after);
@@ -699,12 +795,18 @@ impl<'h, M: Model, const N: usize> Search<'h, M, N> {
     /// The number of the state after the operation in `slot`.
     fn step(&mut self, state: u32, slot: usize) -> Result<Option<u32>, Pause> {
         self.count()?;
+        self.meter.before_model()?;
         let operation = self.operation(self.slots[slot]);
         let before = &self.states.get(state).state;
         match self.model.step(before, &operation.input, operation.output()) {
             Step::Illegal => Ok(None),
             Step::Unchanged => Ok(Some(state)),
-            Step::To(after) => Ok(Some(self.states.intern(after))),
+            Step::To(after) => {
+                let model = self.model;
+                let target = self.states.intern(after, |state| model.state_bytes(state));
+                self.meter.grown(self.states.bytes());
+                Ok(Some(target))
+            }
             Step::Interrupted => Err(Limit::Interrupted.into()),
         }
     }
@@ -716,6 +818,7 @@ impl<'h, M: Model, const N: usize> Search<'h, M, N> {
         open: usize,
         slot: usize,
     ) -> Result<(), Pause> {
+        self.count()?;
         let first = self.twins[open].and(&configuration.live);
         let first = if configuration.needs.contains(open) {
             first.and(&configuration.needs)
@@ -729,8 +832,8 @@ impl<'h, M: Model, const N: usize> Search<'h, M, N> {
             Some(target) => target,
             None => {
                 let Some(target) = self.step(configuration.state, open)? else {
-                    debug_assert!(false, "an operation that moves the state is illegal in it");
-                    return Ok(());
+                    let operation = self.slots[open];
+                    return Err(Halt::WrongHint { operation, hint: "outlook" }.into());
                 };
                 self.states.set_target(configuration.state, open, target);
                 target
@@ -745,6 +848,7 @@ impl<'h, M: Model, const N: usize> Search<'h, M, N> {
         }
         let unknown = after.needs.or(&after.live).without(&self.states.get(target).known);
         for other in unknown.iter() {
+            self.count()?;
             self.learn(target, other)?;
         }
         self.reach(after, slot);

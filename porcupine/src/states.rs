@@ -16,6 +16,8 @@ pub(crate) struct Entry<S, const N: usize> {
     generation: u32,
     in_use: bool,
     kept: bool,
+    /// What the state owns on the heap.
+    bytes: usize,
 
     pub(crate) known: Bits<N>,
     /// Known, but [`Model::step`](crate::Model::step) must be asked.
@@ -50,11 +52,19 @@ pub(crate) struct States<S, const N: usize> {
     alive: Vec<u32>,
     /// Hash buckets: heads of chains. A power of two.
     buckets: Vec<u32>,
+    /// What the states that are alive, and all `targets`, own on the heap.
+    bytes: usize,
 }
 
 impl<S: Clone + Eq + Hash, const N: usize> States<S, N> {
     pub(crate) fn new() -> Self {
-        States { entries: Vec::new(), free: Vec::new(), alive: Vec::new(), buckets: vec![NONE; 64] }
+        States {
+            entries: Vec::new(),
+            free: Vec::new(),
+            alive: Vec::new(),
+            buckets: vec![NONE; 64],
+            bytes: 0,
+        }
     }
 
     #[inline]
@@ -67,13 +77,20 @@ impl<S: Clone + Eq + Hash, const N: usize> States<S, N> {
         &mut self.entries[id as usize]
     }
 
-    /// How many places there are, in use or not. Every id is below.
-    pub(crate) fn places(&self) -> usize {
-        self.entries.len()
+    /// About how many bytes all of it holds.
+    pub(crate) fn memory(&self) -> usize {
+        self.entries.capacity() * size_of::<Entry<S, N>>()
+            + self.bytes
+            + self.buckets.capacity() * 4
     }
 
-    /// The number of `state`, a new one if it is new.
-    pub(crate) fn intern(&mut self, state: S) -> u32 {
+    /// What the states own on the heap.
+    pub(crate) fn bytes(&self) -> usize {
+        self.bytes
+    }
+
+    /// The number of `state`, a new one if it is new. `bytes` says what it owns on the heap.
+    pub(crate) fn intern(&mut self, state: S, bytes: impl FnOnce(&S) -> usize) -> u32 {
         let hash = hash_of(&state);
         let bucket = hash as usize & (self.buckets.len() - 1);
         let mut id = self.buckets[bucket];
@@ -84,10 +101,13 @@ impl<S: Clone + Eq + Hash, const N: usize> States<S, N> {
             }
             id = entry.next;
         }
+        let bytes = bytes(&state);
+        self.bytes += bytes;
         let id = match self.free.pop() {
             Some(id) => {
                 let entry = &mut self.entries[id as usize];
                 entry.state = state;
+                entry.bytes = bytes;
                 entry.hash = hash;
                 entry.in_use = true;
                 entry.known = Bits::EMPTY;
@@ -102,6 +122,7 @@ impl<S: Clone + Eq + Hash, const N: usize> States<S, N> {
             None => {
                 self.entries.push(Entry {
                     state,
+                    bytes,
                     hash,
                     next: NONE,
                     generation: 0,
@@ -152,7 +173,9 @@ impl<S: Clone + Eq + Hash, const N: usize> States<S, N> {
         let generation = self.entries[target as usize].generation;
         let targets = &mut self.entries[id as usize].targets;
         if targets.len() <= slot {
+            let before = targets.capacity();
             targets.resize(slot + 1, (NONE, 0));
+            self.bytes += (targets.capacity() - before) * size_of::<(u32, u32)>();
         }
         targets[slot] = (target, generation);
     }
@@ -178,6 +201,7 @@ impl<S: Clone + Eq + Hash, const N: usize> States<S, N> {
             let entry = &mut self.entries[*id as usize];
             entry.in_use = false;
             entry.generation = entry.generation.wrapping_add(1);
+            self.bytes -= std::mem::take(&mut entry.bytes);
             self.free.push(*id);
             false
         });
@@ -211,6 +235,7 @@ impl<S: Clone + Eq + Hash, const N: usize> States<S, N> {
                 .into_iter()
                 .map(|entry| Entry {
                     state: entry.state,
+                    bytes: entry.bytes,
                     hash: entry.hash,
                     next: entry.next,
                     generation: entry.generation,
@@ -228,6 +253,7 @@ impl<S: Clone + Eq + Hash, const N: usize> States<S, N> {
             free: self.free,
             alive: self.alive,
             buckets: self.buckets,
+            bytes: self.bytes,
         }
     }
 }

@@ -17,14 +17,20 @@
 //! linearization of the history b follows a directly; a state in which it does not is a dead end and is
 //! not entered. With this, the order of concurrent appends is mostly known before the search begins.
 //! Where values repeat, nothing is assumed.
+//!
+//! # What no get shows
+//!
+//! A value that no get of the history begins with can only be replaced: no get can find it, nor
+//! anything it is extended to. All such values of a key are one state, *unseen*, in which appends
+//! change nothing. So writes that no get shows need no order.
 
 use std::borrow::Cow;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 
 use crate::history::Operation;
-use crate::model::{Model, Step};
+use crate::model::{Model, Outlook, Step};
 
 /// The model. By default a history is split by key.
 #[derive(Clone, Debug, Default)]
@@ -32,18 +38,20 @@ pub struct AppendKv {
     whole: bool,
     /// For each key what the gets of a history give away.
     known: BTreeMap<Arc<str>, Neighbours>,
+    /// For each key written in a history the values that gets begin with.
+    seen: BTreeMap<Arc<str>, Seen>,
 }
 
 impl AppendKv {
     /// The model, each key on its own.
     pub fn new() -> Self {
-        AppendKv { whole: false, known: BTreeMap::new() }
+        AppendKv::default()
     }
 
     /// The model that keeps all keys in one state and does not split the history. Slower, and never
     /// needed for this object; it shows what splitting is worth.
     pub fn whole() -> Self {
-        AppendKv { whole: true, known: BTreeMap::new() }
+        AppendKv { whole: true, ..AppendKv::default() }
     }
 }
 
@@ -120,11 +128,14 @@ struct Slot {
     hash: u64,
     /// Number of the write it ends with, if the key's writes have numbers. Follows from the value.
     last: u32,
+    /// The value is one that no get begins with. It is not kept then.
+    unseen: bool,
 }
 
 impl PartialEq for Slot {
     fn eq(&self, other: &Self) -> bool {
         self.hash == other.hash
+            && self.unseen == other.unseen
             && self.value.len() == other.value.len()
             && (Arc::ptr_eq(&self.value, &other.value) || self.value == other.value)
             && (Arc::ptr_eq(&self.key, &other.key) || self.key == other.key)
@@ -137,15 +148,18 @@ impl Hash for Slot {
     fn hash<H: Hasher>(&self, state: &mut H) {
         self.key.hash(state);
         self.hash.hash(state);
+        self.unseen.hash(state);
     }
 }
 
 /// The hash of a value that is longer by `more`.
 fn extend_hash(hash: u64, more: &str) -> u64 {
+    more.bytes().fold(hash, extend_hash_by)
+}
+
+fn extend_hash_by(hash: u64, byte: u8) -> u64 {
     const BASE: u64 = 0x9E37_79B9_7F4A_7C15;
-    more.bytes().fold(hash, |hash, byte| {
-        hash.wrapping_mul(BASE).wrapping_add(u64::from(byte)).wrapping_add(1)
-    })
+    hash.wrapping_mul(BASE).wrapping_add(u64::from(byte)).wrapping_add(1)
 }
 
 /// All keys that were written, sorted.
@@ -153,12 +167,17 @@ fn extend_hash(hash: u64, more: &str) -> u64 {
 pub struct State(Vec<Slot>);
 
 impl State {
-    /// What a key holds.
+    /// What a key holds; the empty string if it holds a value that no get shows.
     pub fn get(&self, key: &str) -> &str {
         match self.find(key) {
             Ok(at) => &self.0[at].value,
             Err(_) => "",
         }
+    }
+
+    /// Whether a key holds a value that no get of the history begins with.
+    fn is_unseen(&self, key: &str) -> bool {
+        self.find(key).is_ok_and(|at| self.0[at].unseen)
     }
 
     fn find(&self, key: &str) -> Result<usize, usize> {
@@ -169,29 +188,71 @@ impl State {
         self.find(key).map_or(NOTHING, |at| self.0[at].last)
     }
 
-    /// The state in which a key holds what it did and `more`, or only `more`: the write of number `last`.
-    fn with(&self, key: &Arc<str>, keep: bool, more: &str, last: u32) -> State {
-        let (value, hash) = match self.find(key) {
+    /// The state in which a key holds what it did and `more`, or only `more`: the write of number
+    /// `last`.
+    fn with(
+        &self,
+        key: &Arc<str>,
+        keep: bool,
+        more: &str,
+        last: u32,
+        seen: Option<&Seen>,
+    ) -> Step<State> {
+        let found = self.find(key);
+        let (value, hash) = match found {
             Ok(at) if keep => (self.0[at].value.as_str(), self.0[at].hash),
             _ => ("", 0),
         };
-        let mut value_after = String::with_capacity(value.len() + more.len());
-        value_after.push_str(value);
-        value_after.push_str(more);
-        let slot = Slot {
-            key: key.clone(),
-            value: Arc::new(value_after),
-            hash: extend_hash(hash, more),
-            last,
+        let hash = extend_hash(hash, more);
+        let slot = if seen.is_none_or(|seen| seen.contains(value.len() + more.len(), hash)) {
+            let mut value_after = String::with_capacity(value.len() + more.len());
+            value_after.push_str(value);
+            value_after.push_str(more);
+            Slot { key: key.clone(), value: Arc::new(value_after), hash, last, unseen: false }
+        } else if self.is_unseen(key) {
+            return Step::Unchanged;
+        } else {
+            let value = Arc::default();
+            Slot { key: key.clone(), value, hash: 0, last: UNKNOWN, unseen: true }
         };
         let mut after = self.0.clone();
-        match self.find(key) {
+        match found {
             Ok(at) => after[at] = slot,
             Err(at) => after.insert(at, slot),
         }
-        State(after)
+        Step::To(State(after))
     }
 }
+
+/// The beginnings of the values that gets of one key found: length and hash of each.
+///
+/// Two beginnings with equal hashes are taken for one. Then a value counts as seen that is not,
+/// which is correct, only slower.
+#[derive(Clone, Debug, Default)]
+struct Seen(BTreeSet<(usize, u64)>);
+
+impl Seen {
+    fn contains(&self, length: usize, hash: u64) -> bool {
+        self.0.contains(&(length, hash))
+    }
+
+    fn insert(&mut self, length: usize, hash: u64) {
+        self.0.insert((length, hash));
+    }
+
+    /// Adds all beginnings of a value, of which the first `known` bytes with this hash were added
+    /// before.
+    fn learn(&mut self, value: &str, known: usize, mut hash: u64) {
+        self.insert(0, 0);
+        for (at, byte) in value.bytes().enumerate().skip(known) {
+            hash = extend_hash_by(hash, byte);
+            self.insert(at + 1, hash);
+        }
+    }
+}
+
+/// Beginnings of values to keep for one key. With more, every value counts as seen.
+const MOST_SEEN: usize = 1 << 20;
 
 /// No write: the empty value.
 const NOTHING: u32 = u32::MAX - 1;
@@ -220,9 +281,17 @@ impl Neighbours {
         Some(Neighbours { before: unknown.clone(), after: unknown, values })
     }
 
-    /// Takes apart what a get found, of which the first `known` bytes were taken apart before. `last` is
-    /// the write these end with; the result is the one that all of it ends with.
-    fn learn(&mut self, seen: &str, known: usize, mut last: u32) -> Option<u32> {
+    /// Takes apart what a get found, of which the first `known` bytes with this hash were taken apart
+    /// before. `last` is the write these end with; the result is the one that all of it ends with.
+    fn learn(
+        &mut self,
+        seen: &str,
+        known: usize,
+        mut last: u32,
+        mut hash: u64,
+        beginnings: &mut Seen,
+    ) -> Option<u32> {
+        beginnings.insert(0, 0);
         let mut rest = &seen[known..];
         while !rest.is_empty() {
             let next = self.values.partition_point(|value| **value <= *rest).checked_sub(1)?;
@@ -233,8 +302,15 @@ impl Neighbours {
             }
             self.before[next] = last;
             last = next as u32;
+            hash = extend_hash(hash, &self.values[next]);
+            beginnings.insert(seen.len() - rest.len(), hash);
         }
         Some(last)
+    }
+
+    /// Whether no get shows this write.
+    fn is_unseen(&self, value: &str) -> bool {
+        self.number(value).is_some_and(|number| self.before[number as usize] == UNKNOWN)
     }
 
     fn number(&self, value: &str) -> Option<u32> {
@@ -243,6 +319,14 @@ impl Neighbours {
 }
 
 impl AppendKv {
+    /// Whether no get shows this write. If it never returned, no order needs it.
+    fn explains_nothing(&self, input: &Input) -> bool {
+        let (Input::Put { key, value } | Input::Append { key, value }) = input else {
+            return false;
+        };
+        self.known.get(key).is_some_and(|known| known.is_unseen(value))
+    }
+
     /// The number of a write, or `None` when it cannot come here: another one comes next, or another
     /// one comes before it.
     fn follows(&self, key: &str, last: u32, value: &str, replaces: bool) -> Option<u32> {
@@ -275,24 +359,40 @@ impl Model for AppendKv {
     }
 
     fn step(&self, state: &State, input: &Input, output: Option<&Output>) -> Step<State> {
+        if output.is_none() && self.explains_nothing(input) {
+            return Step::Illegal;
+        }
         match (input, output) {
             (Input::Get { .. }, None) => Step::Unchanged,
-            (Input::Get { key }, Some(Output::Value(seen))) if state.get(key) == &**seen => {
+            (Input::Get { key }, Some(Output::Value(seen)))
+                if state.get(key) == &**seen && !state.is_unseen(key) =>
+            {
                 Step::Unchanged
             }
             (Input::Put { key, value }, None | Some(Output::Done)) => {
                 match self.follows(key, state.last(key), value, true) {
-                    Some(number) => Step::To(state.with(key, false, value, number)),
+                    Some(number) => state.with(key, false, value, number, self.seen.get(key)),
                     None => Step::Illegal,
                 }
             }
             (Input::Append { key, value }, None | Some(Output::Done)) => {
+                if state.is_unseen(key) {
+                    return Step::Unchanged;
+                }
                 match self.follows(key, state.last(key), value, false) {
-                    Some(number) => Step::To(state.with(key, true, value, number)),
+                    Some(number) => state.with(key, true, value, number, self.seen.get(key)),
                     None => Step::Illegal,
                 }
             }
             _ => Step::Illegal,
+        }
+    }
+
+    fn outlook(&self, _state: &State, input: &Input, output: Option<&Output>) -> Outlook {
+        if output.is_none() && self.explains_nothing(input) {
+            Outlook::Never
+        } else {
+            Outlook::Unsure
         }
     }
 
@@ -311,30 +411,50 @@ impl Model for AppendKv {
                 written.entry(key).or_default().push(value.clone());
             }
         }
+        let mut beginnings: BTreeMap<Arc<str>, Seen> =
+            written.keys().map(|key| (Arc::clone(*key), Seen::default())).collect();
         let mut known: BTreeMap<Arc<str>, Neighbours> = written
             .into_iter()
             .filter_map(|(key, values)| Some((key.clone(), Neighbours::new(values)?)))
             .collect();
         // Gets of a key mostly extend each other: take apart only what is new.
-        let mut longest: BTreeMap<&str, (&str, u32)> = BTreeMap::new();
+        let mut longest: BTreeMap<&str, (&str, u32, u64)> = BTreeMap::new();
         for operation in history {
-            if let (Input::Get { key }, Some(Output::Value(seen))) =
+            let (Input::Get { key }, Some(Output::Value(seen))) =
                 (&operation.input, operation.output())
-                && let Some(neighbours) = known.get_mut(key)
-            {
-                let (before, last) = longest.get(&**key).copied().unwrap_or(("", NOTHING));
-                let (start, last) =
-                    if seen.starts_with(before) { (before.len(), last) } else { (0, NOTHING) };
-                if let Some(last) = neighbours.learn(seen, start, last) {
-                    longest.insert(key, (seen, last));
+            else {
+                continue;
+            };
+            let Some(beginnings) = beginnings.get_mut(key) else { continue };
+            let (before, last, hash) = longest.get(&**key).copied().unwrap_or(("", NOTHING, 0));
+            let (start, last, hash) =
+                if seen.starts_with(before) { (before.len(), last, hash) } else { (0, NOTHING, 0) };
+            let last = match known.get_mut(key) {
+                Some(neighbours) => match neighbours.learn(seen, start, last, hash, beginnings) {
+                    Some(last) => last,
+                    None => continue, // nothing written gives this value: the get is never legal
+                },
+                None => {
+                    if beginnings.0.len() <= MOST_SEEN {
+                        beginnings.learn(seen, start, hash);
+                    }
+                    UNKNOWN
                 }
-            }
+            };
+            longest.insert(key, (seen, last, extend_hash(hash, &seen[start..])));
         }
-        Some(AppendKv { whole: self.whole, known })
+        beginnings.retain(|_, beginnings| beginnings.0.len() <= MOST_SEEN);
+        Some(AppendKv { whole: self.whole, known, seen: beginnings })
     }
 
     fn partition<'a>(&self, input: &'a Input) -> Cow<'a, str> {
         Cow::Borrowed(if self.whole { "" } else { input.key() })
+    }
+
+    fn state_bytes(&self, state: &State) -> usize {
+        // The slot that was written last has a value of its own; the others are shared.
+        let longest = state.0.iter().map(|slot| slot.value.capacity()).max();
+        state.0.capacity() * size_of::<Slot>() + longest.unwrap_or(0)
     }
 
     fn describe_operation(&self, input: &Input, output: Option<&Output>) -> String {
@@ -353,6 +473,7 @@ impl Model for AppendKv {
     fn describe_state(&self, state: &State) -> String {
         match &*state.0 {
             [] => "no value".into(),
+            [slot] if slot.unseen => "a value that no get shows".into(),
             [slot] if !self.whole => format!("'{}'", slot.value),
             slots => {
                 let all: Vec<_> =

@@ -4,6 +4,8 @@ use std::fmt::Debug;
 use std::hash::Hash;
 use std::sync::Arc;
 
+use crate::decide::Partition;
+use crate::hash::FoldBuilder;
 use crate::model::{Model, Step};
 
 /// The model. A register holds a `V`, or nothing before the first write unless
@@ -88,6 +90,78 @@ impl<V: Clone + Eq + Hash + Debug + Send + Sync> Model for Register<V> {
         matches!((input, output), (Input::Read, _) | (_, Some(Output::Differs)))
     }
 
+    /// Zones (Gibbons and Korach 1997), for histories of reads and writes in which all values written
+    /// differ.
+    ///
+    /// A write and the reads of its value are a *cluster*: no other cluster's operation can come
+    /// between two of it. Its zone reaches from its first return to its last call. If the return is
+    /// the earlier of the two, the value is held all through the zone (a *forward* zone); if not, the
+    /// whole cluster can happen at any one instant of the zone (a *backward* zone). An order exists if
+    /// and only if
+    ///
+    /// 1. no read returns before the write of its value is called,
+    /// 2. no two forward zones overlap, and
+    /// 3. no backward zone lies inside a forward one.
+    ///
+    /// The empty register is a cluster whose write comes before everything. A write that never
+    /// returned and that no read shows is left out.
+    fn decide(&self, partition: &Partition<'_, Input<V>, Output<V>>) -> Option<bool> {
+        if partition.inputs().any(|input| matches!(input, Input::Cas(..))) {
+            return None;
+        }
+        let intervals = partition.intervals();
+        let mut zones: Vec<Zone> =
+            vec![Zone { written: -1, first_end: -1, last_call: -1, used: true }];
+        let mut writer = ByValue::default();
+        for interval in &intervals {
+            let Input::Write(value) = interval.input else { continue };
+            if !matches!(interval.output, None | Some(Output::Done))
+                || writer.insert(value, zones.len()).is_some()
+            {
+                return None;
+            }
+            zones.push(Zone {
+                written: interval.call.into(),
+                first_end: interval.end.into(),
+                last_call: interval.call.into(),
+                used: interval.output.is_some(),
+            });
+        }
+        for interval in &intervals {
+            let seen = match (interval.input, interval.output) {
+                (Input::Read, Some(Output::Value(seen))) => seen,
+                (Input::Read, Some(_)) => return Some(false),
+                _ => continue,
+            };
+            let zone = match seen {
+                None => 0,
+                Some(value) => match writer.get(value) {
+                    Some(zone) => *zone,
+                    None => return Some(false),
+                },
+            };
+            let zone = &mut zones[zone];
+            zone.used = true;
+            zone.first_end = zone.first_end.min(interval.end.into());
+            zone.last_call = zone.last_call.max(interval.call.into());
+        }
+        zones.retain(|zone| zone.used);
+        if zones.iter().any(|zone| zone.first_end < zone.written) {
+            return Some(false);
+        }
+        let (mut forward, backward): (Vec<Zone>, Vec<Zone>) =
+            zones.into_iter().partition(|zone| zone.first_end < zone.last_call);
+        forward.sort_unstable_by_key(|zone| zone.first_end);
+        if forward.windows(2).any(|pair| pair[1].first_end < pair[0].last_call) {
+            return Some(false);
+        }
+        Some(backward.iter().all(|inner| {
+            let after = forward.partition_point(|outer| outer.first_end < inner.last_call);
+            let outer = after.checked_sub(1).map(|at| &forward[at]);
+            outer.is_none_or(|outer| outer.last_call < inner.first_end)
+        }))
+    }
+
     fn describe_operation(&self, input: &Input<V>, output: Option<&Output<V>>) -> String {
         let call = match input {
             Input::Read => "read".into(),
@@ -107,6 +181,19 @@ impl<V: Clone + Eq + Hash + Debug + Send + Sync> Model for Register<V> {
         state.as_ref().map_or("nothing".into(), |value| format!("{value:?}"))
     }
 }
+
+/// A write and the reads of its value. Positions of calls and returns; -1 is before all of them.
+struct Zone {
+    /// The call of the write.
+    written: i64,
+    first_end: i64,
+    last_call: i64,
+    /// Whether the write must take effect.
+    used: bool,
+}
+
+#[expect(clippy::disallowed_types, reason = "its order cannot show: it is never iterated over")]
+type ByValue<'a, V> = std::collections::HashMap<&'a V, usize, FoldBuilder>;
 
 fn move_to<V: Clone + PartialEq>(state: &Option<V>, new: &V) -> Step<Option<V>> {
     if state.as_ref() == Some(new) { Step::Unchanged } else { Step::To(Some(new.clone())) }

@@ -3,7 +3,9 @@
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use porcupine::models::queue::{Input, Output, Queue};
-use porcupine::{Budget, Limit, Model, Operation, Options, Step, Verdict, check_operations};
+use porcupine::{
+    Budget, Limit, Method, Model, Operation, Options, Step, Verdict, check_operations,
+};
 
 /// Nine concurrent enqueues, then one dequeue of something else: 9! orders to refute.
 fn hard() -> Vec<Operation<Input, Output>> {
@@ -14,8 +16,9 @@ fn hard() -> Vec<Operation<Input, Output>> {
     history
 }
 
+/// The search breadth first alone: the queue has a procedure that decides it at once.
 fn limit(budget: Budget<'_>) -> (Verdict, Option<Limit>, u64) {
-    let options = Options { budget, ..Options::default() };
+    let options = Options { budget, method: Method::BreadthFirst, ..Options::default() };
     let report = check_operations(&Queue::new(), &hard(), &options).unwrap();
     (report.verdict(), report.limit(), report.steps())
 }
@@ -87,7 +90,7 @@ fn illegal_counts_more_than_unknown() {
         })
         .collect();
     history.push(Operation::new(20, 20, Input::get("a"), 30, Output::value("y")));
-    let budget = Budget { steps: Some(100), ..Budget::default() };
+    let budget = Budget { steps: Some(20), ..Budget::default() };
     let verdict = |history: &[_]| {
         let options = Options { budget, ..Options::default() };
         check_operations(&AppendKv::new(), history, &options).unwrap().verdict()

@@ -2,7 +2,9 @@
 
 use porcupine::models::register;
 use porcupine::models::versioned_kv::{Input, Output, VersionedKv};
-use porcupine::{Limit, Operation, Options, Verdict, check_operations, check_operations_verbose};
+use porcupine::{
+    Limit, Method, Operation, Options, Verdict, check_operations, check_operations_verbose,
+};
 
 /// The same verdicts behind any number of writes that never returned.
 #[test]
@@ -33,9 +35,14 @@ fn too_many_open_operations_are_unknown() {
     let history: Vec<_> = (0..5000)
         .map(|client| Operation::pending(client, 0, register::Input::Write(client)))
         .collect();
-    let report =
-        check_operations(&register::Register::new(), &history, &Options::default()).unwrap();
-    assert_eq!(report.limit(), Some(Limit::TooManyOpen));
+    let check = |method| {
+        let options = Options { method, ..Options::default() };
+        check_operations(&register::Register::new(), &history, &options).unwrap()
+    };
+    assert_eq!(check(Method::BreadthFirst).limit(), Some(Limit::TooManyOpen));
+    assert_eq!(check(Method::DepthFirst).limit(), Some(Limit::TooManyOpen));
+    // The values differ, so no search is needed.
+    assert_eq!(check(Method::Auto).verdict(), Verdict::Ok);
 }
 
 /// A put that never returned is forgotten once its version has passed.

@@ -4,7 +4,9 @@
 
 use porcupine::models::AppendKv;
 use porcupine::models::versioned_kv::{self, VersionedKv};
-use porcupine::{Model, Operation, Options, Verdict, check_operations, check_operations_verbose};
+use porcupine::{
+    Method, Model, Operation, Options, Verdict, check_operations, check_operations_verbose,
+};
 use rand::RngExt;
 
 use crate::brute::{comes_before, linearizable};
@@ -19,13 +21,17 @@ pub(crate) fn compare<M: Model>(model: &M, mut make: impl FnMut(&mut Dice) -> Hi
     for seed in 0..cases() {
         let history = make(&mut dice(seed));
         let expected = if linearizable(model, &history) { Verdict::Ok } else { Verdict::Illegal };
-        let report = check_operations(model, &history, &Options::default()).unwrap();
-        assert_eq!(report.verdict(), expected, "seed {seed}: {history:#?}");
+        for method in [Method::Auto, Method::BreadthFirst, Method::DepthFirst] {
+            let options = Options { method, ..Options::default() };
+            let report = check_operations(model, &history, &options).unwrap();
+            assert_eq!(report.verdict(), expected, "seed {seed}, {method:?}: {history:#?}");
+        }
         let verbose = check_operations_verbose(model, &history, &Options::default()).unwrap();
         assert_eq!(verbose.verdict(), expected, "seed {seed}, verbose: {history:#?}");
         for part in verbose.partitions() {
             for order in &part.linearizations {
-                is_linearization(model, &history, order, &format!("seed {seed}: {history:#?}"));
+                let context = format!("seed {seed}: {history:#?}");
+                is_linearization(model, &history, &part.operations, order, &context);
                 if part.verdict == Verdict::Ok {
                     let returned = |at: &&usize| history[**at].returned.is_some();
                     let all = part.operations.iter().filter(returned).count();
@@ -45,14 +51,12 @@ pub(crate) fn compare<M: Model>(model: &M, mut make: impl FnMut(&mut Dice) -> Hi
 fn is_linearization<M: Model>(
     model: &M,
     history: &[Operation<M::Input, M::Output>],
+    partition: &[usize],
     order: &[usize],
     context: &str,
 ) {
     let mut state = model.init();
-    let part = order.first().map(|at| model.partition(&history[*at].input));
-    let mut left: Vec<usize> = (0..history.len())
-        .filter(|at| part.as_ref() == Some(&model.partition(&history[*at].input)))
-        .collect();
+    let mut left = partition.to_vec();
     for at in order {
         let operation = &history[*at];
         assert!(left.contains(at), "{at} is twice in {order:?}; {context}");
@@ -192,6 +196,105 @@ fn queue_agrees() {
                 Input::Dequeue if dice.random_bool(0.3) => Output::Empty,
                 Input::Dequeue => Output::Value(dice.random_range(0..values)),
                 Input::Enqueue(_) => Output::Done,
+            },
+        )
+    });
+}
+
+/// Histories for which the model has a decision procedure: most of them differ from the search.
+#[test]
+fn queue_with_distinct_values_agrees() {
+    use porcupine::models::queue::{Input, Output, Queue};
+    let model = Queue::new();
+    compare(&model, |dice| {
+        let mut next = 0;
+        let enqueues = dice.random_range(2..=4);
+        history(
+            &model,
+            dice,
+            9,
+            &mut |dice| match dice.random_range(0..5) {
+                kind if kind < enqueues => {
+                    next += 1;
+                    Input::Enqueue(next)
+                }
+                _ => Input::Dequeue,
+            },
+            &mut |state, input, _| match (input, state.front()) {
+                (Input::Enqueue(_), _) => Output::Done,
+                (Input::Dequeue, Some(value)) => Output::Value(*value),
+                (Input::Dequeue, None) => Output::Empty,
+            },
+            &mut |input, dice| match input {
+                Input::Dequeue if dice.random_bool(0.5) => Output::Empty,
+                Input::Dequeue => Output::Value(dice.random_range(1..6)),
+                Input::Enqueue(_) => Output::Done,
+            },
+        )
+    });
+}
+
+#[test]
+fn register_with_distinct_values_agrees() {
+    use porcupine::models::register::{Input, Output, Register};
+    let model = Register::new();
+    compare(&model, |dice| {
+        let mut next = 0;
+        history(
+            &model,
+            dice,
+            9,
+            &mut |dice| match dice.random_range(0..5) {
+                0 | 1 => {
+                    next += 1;
+                    Input::Write(next)
+                }
+                _ => Input::Read,
+            },
+            &mut |state, input, _| match input {
+                Input::Read => Output::Value(*state),
+                Input::Write(_) | Input::Cas(..) => Output::Done,
+            },
+            &mut |input, dice| match input {
+                Input::Read => {
+                    Output::Value(dice.random_bool(0.8).then(|| dice.random_range(1..5)))
+                }
+                Input::Write(_) | Input::Cas(..) => Output::Done,
+            },
+        )
+    });
+}
+
+/// Without removes, and with reads of all members.
+#[test]
+fn set_that_grows_agrees() {
+    use porcupine::models::set::{Input, Output, Set};
+    let model = Set::new();
+    compare(&model, |dice| {
+        let value = |dice: &mut Dice| dice.random_range(0..4i64);
+        let told = dice.random_range(0..=2);
+        history(
+            &model,
+            dice,
+            8,
+            &mut |dice| match dice.random_range(0..5) {
+                0 | 1 => Input::Add(value(dice)),
+                2 => Input::Contains(value(dice)),
+                _ => Input::Members,
+            },
+            &mut |state, input, dice| match input {
+                Input::Add(_) | Input::Remove(_) if dice.random_range(0..2) >= told => Output::Done,
+                Input::Add(value) => Output::Changed(!state.contains(value)),
+                Input::Remove(value) => Output::Changed(state.contains(value)),
+                Input::Contains(value) => Output::Is(state.contains(value)),
+                Input::Members => Output::Members(state.clone()),
+            },
+            &mut |input, dice| match input {
+                Input::Add(_) | Input::Remove(_) => Output::Changed(dice.random_bool(0.5)),
+                Input::Contains(_) => Output::Is(dice.random_bool(0.5)),
+                Input::Members => {
+                    Output::Members((0..4).filter(|_| dice.random_bool(0.5)).collect())
+                }
             },
         )
     });

@@ -149,17 +149,22 @@ fn standard_input_is_read_packed_or_not() {
     }
 }
 
-/// Fourteen appends at once, and a get that shows none of them: nothing tells their orders apart, and all of
-/// them must be tried. The budget ends, in time, steps or memory, and that is said.
+/// Appends at once of one letter, each a different number of times, and a get that shows as many of
+/// it and another letter. No beginning of what it shows rules an order out, so all sets of appends
+/// must be tried. The budget ends, in time, steps or memory, and that is said.
 #[test]
 fn what_is_exponential_ends_with_its_budget() {
     let mut history = String::new();
-    for client in 0..14 {
+    for client in 1..=24 {
+        let value = "a".repeat(client);
         history += &format!(
-            "{{\"client\":{client},\"op\":\"append\",\"key\":\"k\",\"value\":\"{client}\",\"call\":0,\"return\":1000}}\n"
+            "{{\"client\":{client},\"op\":\"append\",\"key\":\"k\",\"value\":\"{value}\",\"call\":0,\"return\":1000}}\n"
         );
     }
-    history += "{\"client\":20,\"op\":\"get\",\"key\":\"k\",\"out_value\":\"nobody wrote this\",\"call\":2000,\"return\":3000}\n";
+    let shown = format!("{}b", "a".repeat(24 * 25 / 2));
+    history += &format!(
+        "{{\"client\":30,\"op\":\"get\",\"key\":\"k\",\"out_value\":\"{shown}\",\"call\":2000,\"return\":3000}}\n"
+    );
     let path = file("appends.jsonl", &history);
     for (budget, why) in [
         (["--timeout", "200ms"], "the time is up"),

@@ -8,6 +8,7 @@ mod failure;
 mod kv;
 mod lives;
 mod nemesis;
+mod planted;
 mod runs;
 mod service;
 mod statistics;

@@ -327,6 +327,7 @@ impl Check<'_> {
         let options = Options {
             threads: how.threads.unwrap_or_else(cores),
             budget: Budget { steps: how.steps, memory: how.memory, stop: Some(&stop) },
+            ..Options::default()
         };
         let checked = if wanted.html.is_some() || wanted.json {
             check_operations_verbose(model, &read.operations, &options)
