@@ -1,9 +1,9 @@
 //! What an application sees of a key/value service, and the one thing a clerk must decide.
 
-use labrpc::NEVER;
+use labrpc::{Answered, NEVER, Servers};
 use labrt::Instant;
 
-use crate::{Error, Version};
+use crate::{Error, Get, GetArgs, Put, PutArgs, Version, check_sizes};
 
 /// A client of a key/value service.
 ///
@@ -110,4 +110,37 @@ pub fn decisive<R>(outcome: Result<R, Error>) -> Option<Result<R, Error>> {
         Err(Error::WrongLeader) => None,
         outcome => Some(outcome),
     }
+}
+
+/// A Get on the servers of one group, until one of them decides.
+///
+/// # Errors
+///
+/// Those of [`Clerk::get_until`], and [`Error::WrongGroup`].
+pub fn ask_get(
+    servers: &Servers,
+    deadline: Instant,
+    key: &str,
+) -> Result<(String, Version), Error> {
+    check_sizes(key, "")?;
+    let args = GetArgs { key: key.to_owned() };
+    servers.ask_until::<Get, _>(deadline, &args, |reply| decisive(reply.outcome))?.answer
+}
+
+/// A Put on the servers of one group, until one of them decides. The answer still needs
+/// [`put_outcome`].
+///
+/// # Errors
+///
+/// [`Error::TimedOut`], [`Error::TooLarge`].
+pub fn ask_put(
+    servers: &Servers,
+    deadline: Instant,
+    key: &str,
+    value: &str,
+    version: Version,
+) -> Result<Answered<Result<(), Error>>, Error> {
+    check_sizes(key, value)?;
+    let args = PutArgs { key: key.to_owned(), value: value.to_owned(), version };
+    Ok(servers.ask_until::<Put, _>(deadline, &args, |reply| decisive(reply.outcome))?)
 }

@@ -3,6 +3,7 @@
 use std::fmt;
 use std::str::FromStr;
 
+use labrpc::Unanswered;
 use serde::{Deserialize, Serialize};
 
 /// Why a Get or Put did not simply succeed.
@@ -90,6 +91,15 @@ impl fmt::Display for Error {
 }
 
 impl std::error::Error for Error {}
+
+impl From<Unanswered> for Error {
+    fn from(unanswered: Unanswered) -> Error {
+        match unanswered {
+            Unanswered::TimedOut => Error::TimedOut,
+            Unanswered::Rejected(_) => Error::TooLarge,
+        }
+    }
+}
 
 impl FromStr for Error {
     type Err = UnknownError;

@@ -2,9 +2,9 @@
 
 use std::sync::Arc;
 
-use kvapi::clerk::{decisive, put_outcome};
-use kvapi::{Error, Get, GetArgs, Put, PutArgs, Version, check_sizes};
-use labrpc::{Answered, ClientEnd, Servers, Unanswered};
+use kvapi::clerk::{ask_get, ask_put, put_outcome};
+use kvapi::{Error, Version};
+use labrpc::{Answered, ClientEnd, Servers};
 use labrt::Instant;
 
 /// Talks to one server. Calls block until they have an answer; one clerk may be used by several
@@ -27,11 +27,7 @@ impl Clerk {
 
 impl kvapi::Clerk for Clerk {
     fn get_until(&self, deadline: Instant, key: &str) -> Result<(String, Version), Error> {
-        check_sizes(key, "")?;
-        let args = GetArgs { key: key.to_owned() };
-        let found =
-            self.servers.ask_until::<Get, _>(deadline, &args, |reply| decisive(reply.outcome));
-        found.map_err(|Unanswered| Error::TimedOut)?.answer
+        ask_get(&self.servers, deadline, key)
     }
 
     fn put_until(
@@ -41,11 +37,8 @@ impl kvapi::Clerk for Clerk {
         value: &str,
         version: Version,
     ) -> Result<(), Error> {
-        check_sizes(key, value)?;
-        let args = PutArgs { key: key.to_owned(), value: value.to_owned(), version };
-        let answered =
-            self.servers.ask_until::<Put, _>(deadline, &args, |reply| decisive(reply.outcome));
-        let Answered { answer, first_try } = answered.map_err(|Unanswered| Error::TimedOut)?;
+        let put = ask_put(&self.servers, deadline, key, value, version)?;
+        let Answered { answer, first_try } = put;
         put_outcome(first_try, answer)
     }
 }

@@ -47,6 +47,13 @@ impl Answer {
     }
 }
 
+impl Answer {
+    /// Whether the caller waits no longer.
+    pub(crate) fn is_unwanted(&self) -> bool {
+        self.0.is_closed()
+    }
+}
+
 impl ClientEnd {
     /// An end that talks through `transport`.
     pub fn new(transport: Arc<dyn Transport>) -> ClientEnd {

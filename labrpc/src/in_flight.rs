@@ -238,6 +238,12 @@ impl InFlight {
         }
     }
 
+    /// Whether the caller still waits.
+    pub(crate) fn is_awaited(&self) -> bool {
+        let mut state = self.fabric.state.lock();
+        state.calls.get_mut(self.call).is_some_and(|call| !call.answer.is_unwanted())
+    }
+
     /// Sends the reply back.
     pub(crate) fn reply(mut self: Box<InFlight>, outcome: Outcome) {
         self.outcome = outcome;

@@ -48,10 +48,17 @@ pub struct Answered<R> {
     pub first_try: bool,
 }
 
-/// No server decided in time. The request may have been executed, or may yet be, once.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
-#[error("no server answered in time: the request may or may not take effect")]
-pub struct Unanswered;
+/// Why a request has no decisive answer.
+#[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
+pub enum Unanswered {
+    /// No server decided in time. The request may have been executed, or may yet be, once.
+    #[error("no server answered in time: the request may or may not take effect")]
+    TimedOut,
+    /// The request or its reply cannot be encoded or decoded, such as one that is too large: asking
+    /// again will not help. With a request that cannot be decoded, nothing happened.
+    #[error("no server can answer such a request: {0}")]
+    Rejected(CallError),
+}
 
 impl Servers {
     /// The servers at these ends, in any order.
@@ -66,19 +73,11 @@ impl Servers {
     }
 
     /// Calls the method `G` on one server after the other until one gives an answer that `decide`
-    /// accepts; `None` is a server that cannot decide.
-    pub fn ask<G: Method, R>(
-        &self,
-        args: &G::Args,
-        decide: impl FnMut(G::Reply) -> Option<R>,
-    ) -> Answered<R> {
-        self.ask_within::<G, R>(NEVER, NEVER, args, decide).expect("the deadline does not pass")
-    }
-
-    /// The same until `deadline`. At least one server is asked.
+    /// accepts, or until `deadline`; `None` is a server that cannot decide. At least one server is
+    /// asked.
     ///
     /// # Errors
-    /// [`Unanswered`] when the deadline has passed.
+    /// [`Unanswered`]; not [`TimedOut`](Unanswered::TimedOut) if the deadline is [`NEVER`].
     pub fn ask_until<G: Method, R>(
         &self,
         deadline: Instant,
@@ -116,6 +115,9 @@ impl Servers {
                     }
                 }
                 Err(CallError::NoReply) => {}
+                Err(error @ (CallError::Encode { .. } | CallError::Decode { .. })) => {
+                    return Err(Unanswered::Rejected(error));
+                }
                 // A mistake in the wiring, which may yet be mended; an answer may not be made up.
                 Err(error) => log::error!(target: "rpc", "{}: {error}", G::METHOD),
             }
@@ -128,7 +130,7 @@ impl Servers {
                 // Later calls begin with the next server: with little time for each call, the same
                 // silent server would be asked again and again.
                 self.first.store(server, Ordering::Relaxed);
-                return Err(Unanswered);
+                return Err(Unanswered::TimedOut);
             }
             if asked % self.ends.len() == 0 {
                 let half = pause / 2;

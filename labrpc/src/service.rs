@@ -158,6 +158,12 @@ pub struct Responder<M: Method> {
 }
 
 impl<M: Method> Responder<M> {
+    /// Whether the caller may still wait. Work for one that does not can be skipped: its patience is
+    /// over, or it has crashed.
+    pub fn is_awaited(&self) -> bool {
+        self.call.is_awaited()
+    }
+
     /// Sends the reply on its way back. Never blocks.
     pub fn respond(self, reply: &M::Reply) {
         self.call.reply(encode::<M>(reply));

@@ -259,11 +259,20 @@ pub enum CallError {
     #[error("the service no longer knew this client: the request took effect once or not at all")]
     Unknown,
     /// The deadline has passed: the request was executed once or not at all, or will be.
-    #[error(transparent)]
-    Unanswered(#[from] Unanswered),
+    #[error("no server answered in time: the request may or may not take effect")]
+    TimedOut,
     /// The service cannot accept such a request. It was not executed.
     #[error("the service rejects the request: {0}")]
     Rejected(String),
+}
+
+impl From<Unanswered> for CallError {
+    fn from(unanswered: Unanswered) -> CallError {
+        match unanswered {
+            Unanswered::TimedOut => CallError::TimedOut,
+            Unanswered::Rejected(error) => CallError::Rejected(error.to_string()),
+        }
+    }
 }
 
 /// Talks to the servers of one group. Each request is executed exactly once, however often it is
@@ -298,7 +307,7 @@ impl<M: Service> Clerk<M> {
     /// too.
     ///
     /// # Errors
-    /// [`CallError::Unanswered`] when the deadline has passed, and those of [`call`](Clerk::call).
+    /// [`CallError::TimedOut`] when the deadline has passed, and those of [`call`](Clerk::call).
     pub fn call_until(
         &self,
         deadline: Instant,

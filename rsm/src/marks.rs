@@ -9,6 +9,7 @@ labrt::marks! {
         WaiterCovered = "waiter ended by a snapshot that covers its index",
         SnapshotWhileWaiting = "snapshot installed while somebody waits",
         ShutDownWhileWaiting = "server shut down while somebody waits",
+        CallerGone = "request of a caller that waits no longer is skipped",
         LostPatience = "caller stopped waiting",
         ReadThroughLog = "read without a log entry goes through the log after all",
         ReadWaitsForMachine = "read waits for the machine to catch up",

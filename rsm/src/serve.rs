@@ -85,6 +85,11 @@ impl<M: StateMachine> Rsm<M> {
         M: Accepts<G::Args>,
         G::Args: Request<M>,
     {
+        if !caller.is_awaited() {
+            // The request has been under way for so long that its clerk asks somewhere else.
+            Mark::CallerGone.reach();
+            return;
+        }
         self.submit_then(Some(PATIENCE), M::request(args), move |outcome| {
             caller.respond(&answer(outcome.map(M::reply)));
         });

@@ -48,6 +48,7 @@
 //!   annotations.rs faults and checks on a time line
 //!   invariants.rs  our Raft's steps, shown to the crate raftcheck
 //!   nemesis/       faults by schedule, drawn from a seed
+//!   history.rs     recorded operations of any service, and the verdict on them
 //!   kv/            recorded clerks, workloads, and the verdict on what they saw
 //! ```
 //!
@@ -64,6 +65,7 @@ mod annotations;
 mod client;
 mod cluster;
 mod group;
+mod history;
 mod invariants;
 pub mod kv;
 pub mod nemesis;
@@ -75,6 +77,7 @@ pub use annotations::{Annotation, Annotations, CHECKER_ROW, FAULT_ROW, Kind, TES
 pub use client::Client;
 pub use cluster::{Cluster, ClusterOptions, GROUP_0};
 pub use group::Group;
+pub use history::History;
 pub use randstring::randstring;
 pub use report::{Figures, Lines, passed_line};
 pub use runner::{

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use rsm::StateMachine;
+use rsm::exactly_once::Service;
 use serde::{Deserialize, Serialize};
 
 /// What a customer asks for.
@@ -31,30 +32,21 @@ pub enum Op {
     },
 }
 
-/// The balance of the account that was changed or asked for: of `from` in a transfer. `None` if the bank refused.
+/// The balance of the account that was changed or asked for: of `from` in a transfer. `None` if the
+/// bank refused.
 pub type Reply = Option<u64>;
 
-/// What goes through the log: an operation, and which one of whose it is.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-pub struct Request {
-    /// Whose.
-    pub client: u64,
-    /// Grows by one with each operation of the client. A request that is sent again keeps its number.
-    pub number: u64,
-    /// What is to be done.
-    pub op: Op,
-}
-
-/// The state. A snapshot is all of it: what was answered, too.
+/// The state. A snapshot is what serde makes of it.
 #[derive(Default, Serialize, Deserialize)]
 pub struct Bank {
     balances: BTreeMap<String, u64>,
-    /// By client, the number of its last request and the reply.
-    answered: BTreeMap<u64, (u64, Reply)>,
 }
 
-impl Bank {
-    fn carry_out(&mut self, op: Op) -> Reply {
+impl StateMachine for Bank {
+    type Request = Op;
+    type Reply = Reply;
+
+    fn do_op(&mut self, op: Op) -> Reply {
         match op {
             Op::Deposit { to, amount } => {
                 let balance = self.balances.get(&to).unwrap_or(&0).checked_add(amount)?;
@@ -75,19 +67,7 @@ impl Bank {
     }
 }
 
-impl StateMachine for Bank {
-    type Request = Request;
-    type Reply = Reply;
-
-    fn do_op(&mut self, Request { client, number, op }: Request) -> Reply {
-        // Sent again because the first reply was lost: answer again, change nothing.
-        if let Some((last, reply)) = self.answered.get(&client)
-            && *last == number
-        {
-            return *reply;
-        }
-        let reply = self.carry_out(op);
-        self.answered.insert(client, (number, reply));
-        reply
-    }
+/// The name under which servers and clerks find each other.
+impl Service for Bank {
+    const NAME: &'static str = "Bank";
 }

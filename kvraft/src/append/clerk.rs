@@ -2,7 +2,7 @@
 
 use kvapi::clerk::decisive;
 use kvapi::{Error, check_sizes};
-use labrpc::{ClientEnd, NoServers, Servers, Unanswered};
+use labrpc::{ClientEnd, NoServers, Servers};
 use labrt::Instant;
 use rsm::sessions::Client;
 
@@ -35,7 +35,7 @@ impl Clerk {
             let now = self.servers.ask_until::<Time, _>(deadline, &TimeArgs {}, |reply| {
                 reply.outcome.ok() // `None` from a server that does not lead
             });
-            session.open(now.map_err(|Unanswered| Error::TimedOut)?.answer);
+            session.open(now?.answer);
         }
         let write = session.next_request();
         let args = PutAppendArgs { write, key: key.to_owned(), change };
@@ -51,7 +51,7 @@ impl Clerk {
             Err(_) => None,
         };
         let answered = self.servers.ask_until::<PutAppend, _>(deadline, &args, decide);
-        let outcome = answered.map_err(|Unanswered| Error::TimedOut);
+        let outcome = answered.map_err(Error::from);
         let outcome = outcome.and_then(|answered| answered.answer);
         session.answered(matches!(outcome, Ok(()) | Err(Error::TooLarge)));
         outcome
@@ -68,7 +68,7 @@ impl kvapi::append::Clerk for Clerk {
                 outcome => outcome,
             })
         });
-        found.map_err(|Unanswered| Error::TimedOut)?.answer
+        found?.answer
     }
 
     fn put_until(&self, deadline: Instant, key: &str, value: &str) -> Result<(), Error> {

@@ -12,6 +12,7 @@ mod persist_4b;
 mod slow_disk;
 mod snapshot_4c;
 mod traced;
+mod waits;
 
 /// A simulation makes many small allocations and drops them soon; this allocator takes less time for them than libc's.
 #[global_allocator]

@@ -143,3 +143,19 @@ fn junk_is_refused() {
         assert_eq!(bell.waiting(), 0);
     });
 }
+
+/// A caller whose patience is over is known to wait no longer, so that work for it can be skipped.
+#[test]
+fn a_caller_that_gave_up_is_not_awaited() {
+    on_both(|| {
+        let bell = Bell::new(&Node::new("bell"));
+        let end = bell.end();
+        let call = spawn(move || end.call_within::<Wait>(ms(200), &1));
+        eventually(|| bell.waiting() == 1);
+        let (_, caller) = bell.take().pop().unwrap();
+        assert!(caller.is_awaited());
+        assert_eq!(call.join().unwrap(), Err(CallError::NoReply));
+        assert!(!caller.is_awaited());
+        caller.respond(&"too late".to_owned());
+    });
+}

@@ -12,6 +12,7 @@ mod junk;
 mod killed;
 mod misuse;
 mod replay;
+mod servers;
 mod unreliable;
 
 use std::time::Duration;

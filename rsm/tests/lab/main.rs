@@ -1,6 +1,8 @@
 //! The course's tests of the replicated state machine (parts 4A and 4C), on both back ends (see docs/TESTING.md).
 
 mod counter;
+mod exactly_once;
+mod fail_stop;
 mod freed;
 mod harness;
 mod patience;

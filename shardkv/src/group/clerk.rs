@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use kvapi::clerk::decisive;
 use kvapi::{Error, Get, GetArgs, Put, PutArgs, Version};
-use labrpc::{ClientEnd, Method, NEVER, Servers, Unanswered};
+use labrpc::{ClientEnd, Method, NEVER, Servers};
 use labrt::Instant;
 
 use crate::messages::{
@@ -22,6 +22,11 @@ pub struct GroupClerk {
     /// `None` for a group without servers.
     servers: Option<Servers>,
 }
+
+/// No server gave a decisive answer in time. What was asked for may have been done, or may yet be.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
+#[error("the group gave no answer in time: look the configuration up and ask again")]
+pub struct Unanswered;
 
 impl GroupClerk {
     /// A clerk for the group of these servers. A group without servers never answers.
@@ -46,7 +51,14 @@ impl GroupClerk {
         let decide = |reply| decisive(outcome(reply));
         let answered = servers.ask_within::<G, _>(until, deadline, args, decide);
         *first_try &= answered.as_ref().is_ok_and(|answered| answered.first_try);
-        Ok(answered?.answer)
+        match answered {
+            Ok(answered) => Ok(answered.answer),
+            Err(labrpc::Unanswered::TimedOut) => Err(Unanswered),
+            Err(labrpc::Unanswered::Rejected(error)) => {
+                log::error!(target: "shardkv", "{}: {error}", G::METHOD);
+                Ok(Err(Error::TooLarge))
+            }
+        }
     }
 
     /// A Get; `WrongGroup` if the group does not serve the key.

@@ -5,7 +5,6 @@ mod machine;
 mod server;
 mod shard_state;
 
-pub use clerk::GroupClerk;
-pub use labrpc::Unanswered;
+pub use clerk::{GroupClerk, Unanswered};
 pub use machine::{Machine, Reply, Request};
 pub use server::{Options, ShardServer};

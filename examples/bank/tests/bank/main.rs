@@ -1,32 +1,30 @@
-//! The bank under faults: many clients, a network that loses messages, partitions, restarts, snapshots.
+//! The bank under faults: many clients, a network that loses and doubles messages, partitions,
+//! crashes, slow disks, snapshots.
 
 mod model;
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
 
-use bank::clerk::Clerk;
-use bank::machine::{Op, Reply};
-use bank::server::BankServer;
-use labrt::{Mutex, random_bool, random_range};
+use bank::machine::{Bank, Op};
+use bank::{Clerk, Server};
+use labrt::{Mutex, random_range};
 use model::BankModel;
-use porcupine::{Budget, Operation, Options, Verdict, check_operations, explain};
-use tester::{Cluster, ClusterOptions, Hosted, ServerSetup, fatal, hosted, inconclusive, lab_test};
+use tester::nemesis::{self, LIVENESS, Limits, Nemesis};
+use tester::{Cluster, ClusterOptions, History, Hosted, ServerSetup, hosted, lab_test};
 
-const SERVERS: usize = 5;
-const CLIENTS: usize = 4;
 const ACCOUNTS: [&str; 3] = ["ann", "bob", "cy"];
 
-type History = Arc<Mutex<Vec<Operation<Op, Reply>>>>;
+/// The servers that were started last, by index.
+type Servers = Arc<Mutex<Vec<Option<Server>>>>;
 
 /// Called for every start and restart of a server.
-fn start(setup: ServerSetup) -> Vec<Box<dyn Hosted>> {
+fn start(setup: ServerSetup, servers: &Servers) -> Vec<Box<dyn Hosted>> {
     let ServerSetup { peers, me, persister, tuning, .. } = setup;
     // A snapshot whenever the saved log nears 2000 bytes.
-    let max_raft_state = Some(2000);
-    let options = rsm::Options { peers, me, persister, max_raft_state, tuning };
-    let server = BankServer::start(options).unwrap_or_else(|error| panic!("server {me}: {error}"));
+    let options = rsm::Options { peers, me, persister, max_raft_state: Some(2000), tuning };
+    let server = Server::start(options, Bank::default())
+        .unwrap_or_else(|error| panic!("server {me}: {error}"));
+    servers.lock()[me] = Some(server.clone());
     vec![hosted(server.services(), move || server.kill())]
 }
 
@@ -45,90 +43,45 @@ fn random_op() -> Op {
     }
 }
 
-/// Asks, and writes down what was asked, what was answered, and when.
-fn recorded(cluster: &Cluster, history: &History, client: usize, clerk: &mut Clerk, op: Op) {
-    let called = labrt::now().as_nanos();
-    let reply = clerk.ask(&op);
-    let returned = labrt::now().as_nanos();
-    history.lock().push(Operation::new(client as i64, called, op, returned, reply));
-    cluster.op();
-}
-
-/// For some seconds: servers are cut off from each other, or restarted. In the end all is well.
-fn faults(cluster: &Cluster) {
-    let group = cluster.group(0);
-    for _ in 0..6 {
-        if random_bool(0.5) {
-            let (one, other) = (0..SERVERS).partition::<Vec<usize>, _>(|_| random_bool(0.5));
-            group.partition(&one, &other);
-        } else {
-            let server = random_range(0..SERVERS);
-            group.shutdown_server(server);
-            group.start_server(server);
-        }
-        labrt::sleep(Duration::from_millis(random_range(100..1000)));
-        group.connect_all();
-        labrt::sleep(Duration::from_millis(500));
-    }
-}
-
-/// Ends the test unless one correct bank could have given these answers.
-fn judge(history: &[Operation<Op, Reply>]) {
-    let budget = Budget { steps: Some(10_000_000), ..Budget::default() };
-    let options = Options { budget, ..Options::default() };
-    let report = check_operations(&BankModel, history, &options).expect("clients do one at a time");
-    match report.verdict() {
-        Verdict::Ok => {}
-        Verdict::Unknown => inconclusive("the checker's budget was too small"),
-        Verdict::Illegal => {
-            let why = explain(&BankModel, history, &options).ok().flatten();
-            fatal!("not linearizable: {}", why.map_or(String::new(), |why| why.text));
-        }
-    }
-}
-
 #[test]
 fn money_is_neither_made_nor_lost() {
     lab_test!(|| {
-        let cluster = Cluster::new(ClusterOptions::new(SERVERS).reliable(false), start);
-        cluster.begin("Test: a bank, many clients, partitions, restarts, snapshots");
-        let (history, stop) = (History::default(), Arc::new(AtomicBool::new(false)));
-        let clients: Vec<_> = (0..CLIENTS)
-            .map(|client| {
-                let (cluster, history, stop) = (cluster.clone(), history.clone(), stop.clone());
+        // Which faults, when, and how many clients: all of it follows from the seed.
+        let schedule = nemesis::schedule(&Limits::default().client_duplicates(true));
+        let servers: Servers = Arc::new(Mutex::new(vec![None; schedule.servers]));
+        let started = Arc::clone(&servers);
+        let options = ClusterOptions::new(schedule.servers);
+        let cluster = Cluster::new(options, move |setup| start(setup, &started));
+        cluster.begin("Test: a bank under faults");
+        let history = History::new(&cluster, BankModel);
+        let leads = |server: &Option<Server>| {
+            server.as_ref().is_some_and(|server| server.rsm().raft().state().1)
+        };
+        let leader = move || servers.lock().clone().iter().position(leads);
+        let nemesis = Nemesis::start(&cluster, &schedule, leader);
+        let clients: Vec<_> = (0..schedule.clients)
+            .map(|_| {
+                let (cluster, history, plan) = (cluster.clone(), history.clone(), schedule.clone());
                 // `tester::spawn`: a panic in the task fails the test on threads, too.
                 tester::spawn(move || {
-                    let mut clerk = clerk(&cluster);
-                    while !stop.load(Ordering::SeqCst) {
-                        recorded(&cluster, &history, client, &mut clerk, random_op());
+                    let (me, clerk) = (history.new_client(), clerk(&cluster));
+                    for _ in 0..plan.operations {
+                        labrt::sleep(plan.pause());
+                        let _ = history.record(me, random_op(), |op| clerk.call(op));
                     }
                 })
             })
             .collect();
-        faults(&cluster);
-        stop.store(true, Ordering::SeqCst);
-        for client in clients {
-            client.join().expect("a client ends when it is told to");
-        }
-
-        let mut auditor = clerk(&cluster);
+        nemesis.finish();
+        nemesis::within(LIVENESS, "a client is still waiting for an answer", || {
+            clients.iter().all(|client| client.is_finished())
+        });
+        let (auditor, me) = (clerk(&cluster), history.new_client());
         for account in ACCOUNTS {
             let op = Op::Balance { of: account.to_owned() };
-            recorded(&cluster, &history, CLIENTS, &mut auditor, op);
+            history.record(me, op, |op| auditor.call(op)).expect("all faults are over");
         }
-        judge(&history.lock());
+        history.check();
         cluster.end();
     });
-}
-
-/// A model that never says no would pass everything.
-#[test]
-fn the_model_says_no() {
-    let deposit = || Op::Deposit { to: "ann".to_owned(), amount: 5 };
-    let twice = [
-        Operation::new(0, 0, deposit(), 10, Some(5)),
-        Operation::new(1, 20, deposit(), 30, Some(15)), // the second is counted twice
-    ];
-    let report = check_operations(&BankModel, &twice, &Options::default()).unwrap();
-    assert_eq!(report.verdict(), Verdict::Illegal);
 }

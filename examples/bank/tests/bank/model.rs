@@ -62,3 +62,17 @@ impl Model for BankModel {
         accounts(one).iter().all(|account| !accounts(other).contains(account))
     }
 }
+
+/// A model that never says no would pass everything.
+#[test]
+fn the_model_says_no() {
+    use porcupine::{Operation, Options, Verdict, check_operations};
+
+    let deposit = || Op::Deposit { to: "ann".to_owned(), amount: 5 };
+    let twice = [
+        Operation::new(0, 0, deposit(), 10, Some(5)),
+        Operation::new(1, 20, deposit(), 30, Some(15)), // the second is counted twice
+    ];
+    let report = check_operations(&BankModel, &twice, &Options::default()).unwrap();
+    assert_eq!(report.verdict(), Verdict::Illegal);
+}
