@@ -167,7 +167,7 @@ impl<V: Clone + Eq + Hash + Debug + Send + Sync> Model for Queue<V> {
     ///    certain: its enqueue had returned and its dequeue was not called.
     ///
     /// An enqueue that never returned is left out unless its value was dequeued. A dequeue that never
-    /// returned may have taken any value that no other dequeue gave ([`Takers`]).
+    /// returned may have taken any value that no other dequeue gave (`Takers`).
     fn decide(&self, partition: &Partition<'_, Input<V>, Output<V>>) -> Option<bool> {
         let intervals = partition.intervals();
         let mut values: Vec<Value> = Vec::new();
