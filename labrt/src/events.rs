@@ -1,4 +1,4 @@
-//! Delivers [events](::events) to whoever listens to a run.
+//! Delivers [`events`] to whoever listens to a run.
 //!
 //! A [`Sink`] listens either to one run ([`listen`]) or to the whole process
 //! ([`listen_everywhere`]). A run's sink is inherited: in a simulation all tasks share one OS
