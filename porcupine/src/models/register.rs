@@ -115,6 +115,9 @@ impl<V: Clone + Eq + Hash + Debug + Send + Sync> Model for Register<V> {
         let mut writer = ByValue::default();
         for interval in &intervals {
             let Input::Write(value) = interval.input else { continue };
+            if self.initial.as_ref() == Some(value) {
+                return None; // a read of this value has two possible writers
+            }
             if !matches!(interval.output, None | Some(Output::Done))
                 || writer.insert(value, zones.len()).is_some()
             {
@@ -134,7 +137,8 @@ impl<V: Clone + Eq + Hash + Debug + Send + Sync> Model for Register<V> {
                 _ => continue,
             };
             let zone = match seen {
-                None => 0,
+                seen if *seen == self.initial => 0,
+                None => return Some(false),
                 Some(value) => match writer.get(value) {
                     Some(zone) => *zone,
                     None => return Some(false),
