@@ -100,8 +100,10 @@ fn masked(text: &str) -> String {
     let folder = folder.parent().expect("a folder above").display().to_string();
     let mut masked = String::new();
     for line in text.replace(&folder, "target").lines() {
-        // A frame of a backtrace.
-        if line.trim_start().split_once(": ").is_some_and(|it| it.0.parse::<u32>().is_ok()) {
+        // A frame of a backtrace, and where it is if the build has line tables.
+        let line_start = line.trim_start();
+        let is_frame = line_start.split_once(": ").is_some_and(|it| it.0.parse::<u32>().is_ok());
+        if is_frame || line_start.starts_with("at ") {
             continue;
         }
         let mut words: Vec<String> = line.split(' ').map(str::to_owned).collect();
