@@ -315,7 +315,7 @@ fn a_disk_that_hangs_holds_its_writers_up() {
 
 #[test]
 fn writes_take_times_from_the_whole_range() {
-    sim(|| {
+    let run = sim::run(Config::new(1).time_limit(Duration::from_secs(3600)), || {
         let disk = Persister::new();
         disk.set_write_times(ms(5)..=ms(5000));
         let takes: Vec<Duration> = (0..200)
@@ -329,4 +329,5 @@ fn writes_take_times_from_the_whole_range() {
         assert!(takes.iter().any(|takes| *takes < ms(300)));
         assert!(takes.iter().any(|takes| *takes > ms(4700)));
     });
+    run.result.unwrap_or_else(|failure| panic!("{failure}"));
 }

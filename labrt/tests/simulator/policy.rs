@@ -94,7 +94,8 @@ fn pct_lets_others_run_while_a_task_yields_in_a_loop() {
 }
 
 /// Two tasks of which one must stay behind through hundreds of fair choices: out of reach for the
-/// random policy, and found by one seed in two with priorities.
+/// random policy. With priorities it is found if the slow task has the lower one, and the one change
+/// of priorities comes after the some 250 steps of the loop: by about two seeds in five.
 #[test]
 fn pct_finds_a_bug_that_needs_a_task_to_be_slow_for_long() {
     fn buggy() {
@@ -115,7 +116,7 @@ fn pct_finds_a_bug_that_needs_a_task_to_be_slow_for_long() {
             |seed: &u64| sim::run(Config::new(*seed).policy(policy.clone()), buggy).result.is_err();
         (0..200).filter(fails).count()
     };
-    let (random, pct) = (found(Policy::random()), found(Policy::pct(1, 300)));
+    let (random, pct) = (found(Policy::random()), found(Policy::pct(1, 1000)));
     assert!(random <= 2, "the random policy found it under {random} of 200 seeds");
     assert!(pct >= 50, "priorities found it under {pct} of 200 seeds");
 }
